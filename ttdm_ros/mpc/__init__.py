@@ -1,0 +1,1 @@
+"""Optimal control problems of arms: tasks, formulation, the compiled real-time solver."""

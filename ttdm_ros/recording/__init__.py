@@ -1,0 +1,1 @@
+"""Bags: writing them so that a crash costs little, making damaged ones whole, reading them into arrays."""
