@@ -30,7 +30,10 @@ setup(
     maintainer="The ttdm_ros maintainers",
     maintainer_email="maintainers@example.org",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={f"{PACKAGE}.mpc": ["csrc/*.c", "csrc/*.h", "csrc/*.in"]},
+    package_data={
+        f"{PACKAGE}.evaluation": ["templates/*.html"],
+        f"{PACKAGE}.mpc": ["csrc/*.c", "csrc/*.h", "csrc/*.in"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),

@@ -21,5 +21,5 @@ TIMING_COLUMNS = (
     "status",  # acados status, 0 is success
     "iterations",  # interior-point iterations
     "missed",  # 1 if this solve came after its deadline
-    "phase",  # controller phase as a number, see ttdm_ros.control
+    "phase",  # controller phase as a number, see ttdm_ros.control.phase
 )

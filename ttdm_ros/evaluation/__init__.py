@@ -1,0 +1,1 @@
+"""Controllers at work, measured: closed loop without ROS, recorded runs, reports, benchmarks."""

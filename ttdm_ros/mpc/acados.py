@@ -89,6 +89,7 @@ def template() -> Any:
     """Import ``acados_template`` of the installation found."""
     installation = find()
     os.environ.setdefault("ACADOS_SOURCE_DIR", str(installation.root))
+    os.environ.setdefault("ACADOS_PYTHON_INTERFACE_PATH", str(installation.interface / "acados_template"))
     renderer = installation.root / "bin" / "t_renderer"
     if renderer.is_file():
         os.environ.setdefault("TERA_PATH", str(renderer))
@@ -141,3 +142,10 @@ def _inside(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+def has_new_setters() -> bool:
+    """Whether this acados' C functions that set bounds and iterates take input and output both (from v0.4 on)."""
+    header = find().root / "include" / "acados_c" / "ocp_nlp_interface.h"
+    text = " ".join(header.read_text(encoding="utf-8").split())
+    return "ocp_nlp_out_set(ocp_nlp_config *config, ocp_nlp_dims *dims, ocp_nlp_out *out, ocp_nlp_in *in" in text

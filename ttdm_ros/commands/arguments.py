@@ -1,0 +1,48 @@
+"""Arguments that several commands share, and their checks."""
+
+import argparse
+
+
+def add_robot(parser: argparse.ArgumentParser, *, default: str | None, default_text: str) -> None:
+    """Add ``--robot``, ``--base-frame`` and ``--tip-frame``."""
+    parser.add_argument(
+        "--robot",
+        default=default,
+        metavar="ROBOT",
+        help=f"robot of config/robots, or a path to a .yaml or .urdf file (default: {default_text})",
+    )
+    parser.add_argument(
+        "--base-frame", metavar="LINK", help="only for a .urdf: the link at which the arm begins (default: its own)"
+    )
+    parser.add_argument(
+        "--tip-frame", metavar="LINK", help="only for a .urdf: the link at which the arm ends (default: its own)"
+    )
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number above zero."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above zero")
+    return number
+
+
+def positive_float(text: str) -> float:
+    """Read a finite number above zero."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above zero")
+    return number
+
+
+def domain_id(text: str) -> int:
+    """Read a ROS domain id."""
+    if not text.isdecimal() or int(text) > 232:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a ROS domain; give a number from 0 to 232")
+    return int(text)

@@ -1,0 +1,107 @@
+"""Run controller and plant in closed loop without ROS, faster than real time.
+
+Every task is run once with each seed, from 0 up. A table shows the medians over the seeds; the JSON file holds
+every run.
+
+Examples:
+  ttdm evaluate --task circle --plant payload_friction --json circle.json
+  ttdm evaluate --robot fr3 --model nominal --task circle rectangle my_task.yaml --plant ideal --seeds 5 --json out.json
+"""
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+from ttdm_ros.commands.arguments import positive_int
+from ttdm_ros.errors import TtdmError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--robot", default="panda", help="robot of config/robots, or a path (default: %(default)s)")
+    parser.add_argument("--model", default="nominal", help="model of models/, or a path (default: %(default)s)")
+    parser.add_argument(
+        "--task", nargs="+", required=True, metavar="TASK", help="tasks of config/tasks, or paths to files"
+    )
+    parser.add_argument(
+        "--plant", default="payload_friction", help="plant of config/plants, or a path (default: %(default)s)"
+    )
+    parser.add_argument("--seeds", type=positive_int, default=1, metavar="N", help="runs a task (default: 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run into this file")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the command."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ttdm_ros.evaluation.closed_loop import evaluate
+    from ttdm_ros.paths import find_config
+
+    for task in given.task:
+        find_config("tasks", task)
+    find_config("plants", given.plant)
+    console = Console()
+    runs: list[dict[str, Any]] = []
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        for task in given.task:
+            for seed in range(given.seeds):
+                bar = progress.add_task(f"{task}, seed {seed}", total=1.0)
+                result = evaluate(
+                    robot=given.robot,
+                    model=given.model,
+                    task=task,
+                    plant=given.plant,
+                    seed=seed,
+                    progress=lambda done, bar=bar: progress.update(bar, completed=done),  # type: ignore[misc]
+                )
+                progress.update(bar, completed=1.0)
+                runs.append({"task": task, "seed": seed, "figures": dict(result.figures)})
+    medians = {task: _medians([run["figures"] for run in runs if run["task"] == task]) for task in given.task}
+    console.print(_table(medians, given))
+    if given.json:
+        _write(given, runs, medians)
+        print(f"figures  {given.json}")
+    return 0
+
+
+def _medians(figures: list[dict[str, float]]) -> dict[str, float]:
+    from statistics import median
+
+    return {key: median(run.get(key, math.nan) for run in figures) for key in figures[0]}
+
+
+def _table(medians: dict[str, dict[str, float]], given: argparse.Namespace) -> Any:
+    from rich.table import Table
+
+    seeds = "one run" if given.seeds == 1 else f"medians of {given.seeds} runs"
+    table = Table(
+        title=f"{given.robot}, model {given.model}, plant {given.plant}; {seeds} a task", title_justify="left"
+    )
+    table.add_column("")
+    for task in medians:
+        table.add_column(Path(task).stem, justify="right")
+    for key in next(iter(medians.values())):
+        table.add_row(key, *(f"{figures.get(key, math.nan):.4g}" for figures in medians.values()))
+    return table
+
+
+def _write(given: argparse.Namespace, runs: list[dict[str, Any]], medians: dict[str, dict[str, float]]) -> None:
+    import json
+
+    from ttdm_ros import __version__
+    from ttdm_ros.evaluation.plain import as_plain
+
+    content = {
+        "version": __version__,
+        "robot": given.robot,
+        "model": given.model,
+        "plant": given.plant,
+        "runs": runs,
+        "medians": medians,
+    }
+    try:
+        given.json.write_text(json.dumps(as_plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise TtdmError(f"{given.json} cannot be written ({error.strerror}); name another file") from error

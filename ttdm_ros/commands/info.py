@@ -1,0 +1,23 @@
+"""Show what a bag holds: topics, counts, rates, gaps and missed messages.
+
+Example:
+  ttdm info demo_output/bag
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("bag", type=Path, metavar="BAG", help="a bag folder, or a single .mcap or .db3 file")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the command."""
+    from rich.console import Console
+
+    from ttdm_ros.recording.info import describe
+
+    Console().print(describe(given.bag))
+    return 0

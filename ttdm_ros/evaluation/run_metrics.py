@@ -1,0 +1,283 @@
+"""Figures of a recorded run: how well it tracked, how well the controller kept time, what the limits allowed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ttdm_ros import topics
+from ttdm_ros.control.phase import Phase
+from ttdm_ros.evaluation.tracking import TipTrack, track_tip
+from ttdm_ros.recording.info import BagInfo
+from ttdm_ros.recording.reader import Recording
+from ttdm_ros.recording.series import JointStates, Table
+from ttdm_ros.systems.arm import Arm
+
+_GAP = 1.5  # usual periods; a longer one has a joint state missing
+_TOLERANCE = 1e-6  # of a limit: what rounding may make of a command that is exactly at its limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """Distance of the tip to its reference while the task was driven [mm], and angle between both [deg]."""
+
+    rmse_mm: float
+    median_mm: float
+    p95_mm: float
+    max_mm: float
+    orientation_rmse_deg: float
+    orientation_max_deg: float
+    samples: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Quantiles of a time [µs]."""
+
+    p50: float
+    p99: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """How the controller kept time, over all its solves.
+
+    Attributes:
+        rate_hz: solves a second of stamps, while tracking if the run has such a part.
+        solve_us: acados alone.
+        tick_us: references, solve, plan and gains.
+        jitter_us: distance of a period to the median period.
+        missed_deadlines: solves that came too late.
+        failures: solves that acados did not report as a success.
+        solves: all of them.
+    """
+
+    rate_hz: float
+    solve_us: Spread
+    tick_us: Spread
+    jitter_us: Spread
+    missed_deadlines: int
+    failures: int
+    solves: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateStream:
+    """How regularly joint states came, by their stamps: rate, longest gap, gaps, and states missing in those."""
+
+    rate_hz: float
+    longest_gap_ms: float
+    gaps: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What was used of the limits, and how often one was exceeded: samples with any joint beyond it.
+
+    None stands for what the bag does not tell.
+
+    Attributes:
+        torque_share: largest |torque| commanded over its limit; by joint in ``torque_shares``.
+        torque_rate_share: the same for the change of torque from one joint state to the next, over the time between.
+        torque_rate_max: largest such change [N·m/s].
+        velocity_share: largest |velocity| over its limit.
+        position_margin_rad: smallest distance to a position limit; negative beyond it.
+    """
+
+    torque_share: float | None
+    torque_shares: tuple[float, ...] | None
+    torque_rate_share: float | None
+    torque_rate_max: float | None
+    velocity_share: float | None
+    position_margin_rad: float | None
+    torque_violations: int | None
+    torque_rate_violations: int | None
+    velocity_violations: int | None
+    position_violations: int | None
+
+    @property
+    def violations(self) -> int:
+        """All samples beyond a limit that are known."""
+        counts = (
+            self.torque_violations, self.torque_rate_violations, self.velocity_violations, self.position_violations
+        )  # fmt: skip
+        return sum(count or 0 for count in counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BagFigures:
+    """Messages in the bag, messages known to be lost, by all that is known of them, and the bag's length and size."""
+
+    recorded: int
+    lost: int
+    duration_s: float
+    size_mb: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMetrics:
+    """All figures of a run; None where the bag lacks what is needed, and ``missing`` says so in words."""
+
+    tracking: Tracking | None
+    control: Control | None
+    joint_states: StateStream | None
+    limits: Limits
+    bag: BagFigures
+    missing: tuple[str, ...]
+
+
+def measure_run(recording: Recording, arm: Arm, info: BagInfo, *, track: TipTrack | None = None) -> RunMetrics:
+    """Compute the figures of a run.
+
+    Args:
+        recording: the bag, read with the joints of the arm.
+        arm: the arm it was recorded with.
+        info: the bag's contents.
+        track: the tip against its reference, if it is known already.
+    """
+    if track is None:
+        track = track_tip(recording, arm)
+    missing = [
+        f"{topic}: {consequence}"
+        for topic, value, consequence in (
+            (topics.JOINT_STATES, recording.joint_states, "no tracking error, nothing about positions and velocities"),
+            (topics.REFERENCE, recording.reference, "no tracking error"),
+            (topics.COMMANDS, recording.commands, "nothing about torques"),
+            (topics.TIMING, recording.timing, "no solve times; every reference counts as tracking"),
+        )
+        if value is None
+    ]
+    tracking = None if track is None else _tracking(track)
+    if tracking is None and recording.joint_states is not None and recording.reference is not None:
+        missing.append("no reference of the tracking phase has joint states around it: no tracking error")
+    return RunMetrics(
+        tracking=tracking,
+        control=None if recording.timing is None else _control(recording.timing),
+        joint_states=None if recording.joint_states is None else _stream(recording.joint_states),
+        limits=_limits(recording, arm),
+        bag=_bag(recording, info),
+        missing=tuple(missing),
+    )
+
+
+def torque_rates(commands: Table, states: JointStates) -> np.ndarray:
+    """Return the change of the commanded torque between joint states, over the time between, (n, 7) [N·m/s].
+
+    A command belongs to the joint state that was published last before it; of several, the last counts. Times between
+    are those of the stamps, as commands have none and arrive when the operating system lets them.
+    """
+    order = np.argsort(states.publish_time_ns, kind="stable")
+    owner = np.searchsorted(states.publish_time_ns[order], commands.publish_time_ns, side="right") - 1
+    known = owner >= 0
+    owner, values = owner[known], commands.values[known]
+    last = np.append(np.diff(owner) > 0, True)[: len(owner)]
+    stamps = states.stamp_ns[order][owner[last]]
+    seconds = np.diff(stamps) * 1e-9
+    rates: np.ndarray = np.diff(values[last], axis=0)[seconds > 0.0] / seconds[seconds > 0.0, None]
+    return rates
+
+
+def _tracking(track: TipTrack) -> Tracking | None:
+    chosen = track.is_tracking
+    if not chosen.any():
+        return None
+    distance, angle = track.distance[chosen] * 1e3, np.degrees(track.angle[chosen])
+    stamp_ns = track.stamp_ns[chosen]
+    return Tracking(
+        rmse_mm=_rms(distance),
+        median_mm=float(np.median(distance)),
+        p95_mm=float(np.percentile(distance, 95)),
+        max_mm=float(distance.max()),
+        orientation_rmse_deg=_rms(angle),
+        orientation_max_deg=float(angle.max()),
+        samples=len(distance),
+        duration_s=float(stamp_ns[-1] - stamp_ns[0]) * 1e-9,
+    )
+
+
+def _control(timing: Table) -> Control:
+    column = dict(zip(topics.TIMING_COLUMNS, timing.values.T, strict=True))
+    period = column["period_us"][np.isfinite(column["period_us"]) & (column["period_us"] > 0.0)]
+    jitter = np.abs(period - np.median(period)) if len(period) else period
+    tracking = column["phase"] == Phase.TRACKING
+    stamps = np.unique(column["stamp"][tracking] if tracking.sum() > 1 else column["stamp"])
+    return Control(
+        rate_hz=(len(stamps) - 1) / float(stamps[-1] - stamps[0]) if len(stamps) > 1 else np.nan,
+        solve_us=_spread(column["solve_us"]),
+        tick_us=_spread(column["tick_us"]),
+        jitter_us=_spread(jitter),
+        missed_deadlines=int((column["missed"] != 0.0).sum()),
+        failures=int((column["status"] != 0.0).sum()),
+        solves=len(timing),
+    )
+
+
+def _stream(states: JointStates) -> StateStream:
+    steps = np.diff(np.unique(states.stamp_ns)) * 1e-9
+    if not len(steps):
+        return StateStream(rate_hz=np.nan, longest_gap_ms=np.nan, gaps=0, missing=0)
+    usual = float(np.median(steps))
+    gaps = steps[steps > _GAP * usual]
+    return StateStream(
+        rate_hz=len(steps) / float(steps.sum()),
+        longest_gap_ms=float(steps.max()) * 1e3,
+        gaps=len(gaps),
+        missing=int(np.round(gaps / usual - 1.0).sum()),
+    )
+
+
+def _limits(recording: Recording, arm: Arm) -> Limits:
+    states, commands, limits = recording.joint_states, recording.commands, arm.limits
+    torque = None if commands is None else _shares(commands.values, limits.effort)
+    rates = None if commands is None or states is None else torque_rates(commands, states)
+    rate = None if rates is None else _shares(rates, limits.effort_rate)
+    velocity = None if states is None else _shares(states.v, limits.velocity)
+    margin = None
+    if states is not None:
+        margin = np.nanmin(np.minimum(states.q - limits.position_lower, limits.position_upper - states.q), axis=1)
+    return Limits(
+        torque_share=_largest(torque),
+        torque_shares=None if torque is None or not len(torque) else tuple(np.nanmax(torque, axis=0).tolist()),
+        torque_rate_share=_largest(rate),
+        torque_rate_max=_largest(None if rates is None else np.abs(rates)),
+        velocity_share=_largest(velocity),
+        position_margin_rad=None if margin is None else float(margin.min()),
+        torque_violations=_beyond(torque),
+        torque_rate_violations=_beyond(rate),
+        velocity_violations=_beyond(velocity),
+        position_violations=None if margin is None else int((margin < -_TOLERANCE).sum()),
+    )
+
+
+def _bag(recording: Recording, info: BagInfo) -> BagFigures:
+    lost = info.missed
+    for name, topic in info.topics.items():  # received and yet not there: the bag was damaged and salvaged
+        lost += max(0, int(recording.recorder.get(f"received {name}", topic.count)) - topic.count)
+    return BagFigures(recorded=info.count, lost=lost, duration_s=info.duration, size_mb=info.size / 1e6)
+
+
+def _shares(values: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    shares: np.ndarray = np.abs(values) / limit
+    return shares
+
+
+def _largest(values: np.ndarray | None) -> float | None:
+    return None if values is None or not values.size else float(np.nanmax(values))
+
+
+def _beyond(shares: np.ndarray | None) -> int | None:
+    return None if shares is None else int((shares > 1.0 + _TOLERANCE).any(axis=1).sum())
+
+
+def _spread(values: np.ndarray) -> Spread:
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return Spread(p50=np.nan, p99=np.nan, max=np.nan)
+    p50, p99 = np.percentile(finite, (50, 99))
+    return Spread(p50=float(p50), p99=float(p99), max=float(finite.max()))
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
