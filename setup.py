@@ -31,8 +31,10 @@ setup(
     maintainer_email="maintainers@example.org",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
     package_data={
+        f"{PACKAGE}.dynamics": ["csrc/*"],
+        f"{PACKAGE}.mpc": ["csrc/*"],
+        f"{PACKAGE}.mpc.sensitivity": ["csrc/*"],
         f"{PACKAGE}.evaluation": ["templates/*.html"],
-        f"{PACKAGE}.mpc": ["csrc/*.c", "csrc/*.h", "csrc/*.in"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),

@@ -16,6 +16,13 @@ from ttdm_ros.errors import ConfigError
 from ttdm_ros.nodes.parameters import read_parameters
 
 
+class Grid(Config):
+    """A group of parameters."""
+
+    stages: int = Field(default=20, ge=2, le=200)
+    """How many."""
+
+
 class Wanted(Config):
     """Parameters of a node in these tests."""
 
@@ -25,6 +32,7 @@ class Wanted(Config):
     """How fast."""
     robot: str = "panda"
     posture: tuple[float, ...] | None = None
+    grid: Grid = Grid()
 
 
 @pytest.fixture
@@ -71,6 +79,9 @@ def test_what_is_given_comes_as_the_type_it_should_be(make_node: Callable[..., N
         ("rate:=5", r"'rate': input should be greater than or equal to 10 \(got 5\)"),
         ("rate:=fast", r"'rate': .* valid integer"),
         ("rate:=250.5", r"'rate': .* valid integer"),
+        ("grid.stages:=1", r"'grid.stages': input should be greater than or equal to 2 \(got 1\)"),
+        ("grid.stage:=9", r"key 'grid.stage' is not known \(did you mean 'stages'\?\)"),
+        ("robot.name:=panda", r"key 'robot.name' is not known"),
     ],
 )
 def test_a_wrong_parameter_is_named(make_node: Callable[..., Node], argument: str, message: str) -> None:
@@ -90,6 +101,21 @@ def test_tools_see_meaning_and_range(make_node: Callable[..., Node]) -> None:
     assert rate.description == "How often [Hz]."
     assert (rate.integer_range[0].from_value, rate.integer_range[0].to_value) == (10, 1000)
     assert (factor.floating_point_range[0].from_value, factor.floating_point_range[0].to_value) == (0.1, 2.0)
+
+
+def test_a_group_is_told_apart_by_its_prefix(make_node: Callable[..., Node]) -> None:
+    node = make_node("grid.stages:=30")
+    assert read_parameters(node, Wanted) == Wanted(grid=Grid(stages=30))
+    assert node.get_parameter("grid.stages").value == 30
+    assert node.describe_parameter("grid.stages").description == "How many."
+
+
+def test_only_what_may_change_can_be_changed(make_node: Callable[..., Node]) -> None:
+    node = make_node()
+    read_parameters(node, Wanted, changeable=("robot",))
+    assert node.set_parameters([Parameter("robot", value="fr3")])[0].successful
+    assert node.get_parameter("robot").value == "fr3"
+    assert not node.set_parameters([Parameter("grid.stages", value=3)])[0].successful
 
 
 def test_a_change_while_running_is_refused(make_node: Callable[..., Node]) -> None:

@@ -74,10 +74,11 @@ def test_the_numbers_that_are_read_are_those_that_were_given(parameters: RobotPa
         np.testing.assert_allclose(body.toDynamicParameters(), bare.toDynamicParameters(), rtol=0.0, atol=1e-15)
 
 
-def test_every_link_has_something_to_look_at(parameters: RobotParameters) -> None:
+def test_everything_can_be_looked_at_and_what_has_mass_can_be_collided_with(parameters: RobotParameters) -> None:
     robot = ElementTree.fromstring(write_urdf(parameters))
     for link in robot.findall("link"):
-        assert len(link.findall("visual")) == len(link.findall("collision")) > 0, link.get("name")
+        assert link.findall("visual")
+        assert bool(link.findall("collision")) == bool(link.findall("inertial")), link.get("name")
 
 
 @pytest.mark.parametrize("name", ["panda", "fr3"])

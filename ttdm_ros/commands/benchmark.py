@@ -24,13 +24,13 @@ def run(given: argparse.Namespace) -> int:
     """Run the command."""
     import json
 
-    from rich.console import Console
     from rich.progress import Progress
 
+    from ttdm_ros.commands.terminal import make_console
     from ttdm_ros.evaluation.benchmark_solver import run as benchmark_solver
     from ttdm_ros.evaluation.plain import as_plain
 
-    console = Console()
+    console = make_console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("solving", total=1.0)
         figures = benchmark_solver(

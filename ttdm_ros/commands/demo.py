@@ -50,8 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command."""
-    from rich.console import Console
-
+    from ttdm_ros.commands.terminal import make_console
     from ttdm_ros.evaluation.demo import DemoOptions, run_demo
 
     options = DemoOptions(
@@ -66,5 +65,5 @@ def run(given: argparse.Namespace) -> int:
         domain=given.domain,
         keep_logs=given.keep_logs,
     )
-    run_demo(options, Console())
+    run_demo(options, make_console())
     return 0

@@ -33,16 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command."""
-    from rich.console import Console
     from rich.progress import Progress
 
+    from ttdm_ros.commands.terminal import make_console
     from ttdm_ros.evaluation.closed_loop import evaluate
     from ttdm_ros.paths import find_config
 
     for task in given.task:
         find_config("tasks", task)
     find_config("plants", given.plant)
-    console = Console()
+    console = make_console()
     runs: list[dict[str, Any]] = []
     with Progress(console=console, disable=not console.is_terminal) as progress:
         for task in given.task:
@@ -57,9 +57,11 @@ def run(given: argparse.Namespace) -> int:
                     progress=lambda done, bar=bar: progress.update(bar, completed=done),  # type: ignore[misc]
                 )
                 progress.update(bar, completed=1.0)
-                runs.append({"task": task, "seed": seed, "figures": dict(result.figures)})
+                runs.append({"task": task, "seed": seed, "fault": result.fault, "figures": dict(result.figures)})
     medians = {task: _medians([run["figures"] for run in runs if run["task"] == task]) for task in given.task}
     console.print(_table(medians, given))
+    for stopped in (run for run in runs if run["fault"]):
+        console.print(f"{stopped['task']}, seed {stopped['seed']}: {stopped['fault']}", highlight=False)
     if given.json:
         _write(given, runs, medians)
         print(f"figures  {given.json}")

@@ -15,9 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command."""
-    from rich.console import Console
-
+    from ttdm_ros.commands.terminal import make_console
     from ttdm_ros.recording.info import describe
 
-    Console().print(describe(given.bag))
+    make_console().print(describe(given.bag))
     return 0

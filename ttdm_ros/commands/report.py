@@ -28,8 +28,7 @@ def run(given: argparse.Namespace) -> int:
     """Run the command."""
     import json
 
-    from rich.console import Console
-
+    from ttdm_ros.commands.terminal import make_console
     from ttdm_ros.evaluation.summary import find_arm, summarise
 
     arm = find_arm(
@@ -42,7 +41,7 @@ def run(given: argparse.Namespace) -> int:
     bag: Path = given.bag
     page = given.output or bag.absolute().with_name(f"{bag.absolute().stem}_report.html")
     result = summarise(bag, arm, run={"robot": arm.name}, report=page, namespace=given.namespace)
-    Console().print(result.table)
+    make_console().print(result.table)
     print(f"\nreport   {page}")
     if given.json:
         given.json.write_text(json.dumps(result.summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")

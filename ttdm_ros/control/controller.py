@@ -286,9 +286,7 @@ class Controller:
         rows = self._timeline.rows(acts + self._stages)
         since = now - self._last_solve
         first = not np.isfinite(since)
-        plan = self.solver.solve(
-            expected, rows, share=0.0 if first else since / self.solver.config.dt, start=acts
-        )
+        plan = self.solver.solve(expected, rows, share=0.0 if first else since / self.solver.config.dt, start=acts)
         self._last_solve = now
         self.solves += 1
         if plan.ok:
@@ -308,9 +306,7 @@ class Controller:
         self.missed += missed
         self._misses = self._misses + 1 if missed else 0
         if self._misses > self.config.missed:
-            self.stop(
-                f"{self._misses} solves in a row came after their deadline; lower the rate, or free the machine"
-            )
+            self.stop(f"{self._misses} solves in a row came after their deadline; lower the rate, or free the machine")
         return Solve(plan=plan, rows=rows, tick_us=tick_us, period_us=1e6 * period, missed=missed)
 
     def _follow_timeline(self, now: float) -> None:

@@ -46,7 +46,9 @@ class StateGuard:
         fast = np.abs(v) > self._fastest
         if fast.any():
             index = int(fast.argmax())
-            return f"{self._names[index]} moves at {v[index]:.2f} rad/s, far beyond its limit; the arm is out of control"
+            return (
+                f"{self._names[index]} moves at {v[index]:.2f} rad/s, far beyond its limit; the arm is out of control"
+            )
         frozen = self._frozen(stamp, q, v)
         self._last_stamp = stamp
         if frozen:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import yaml
 from pydantic import Field
+from pydantic_core import PydanticSerializationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ttdm_ros.config import Config, load
-from ttdm_ros.dynamics.model import Layer, PredictionModel
+from ttdm_ros.dynamics.model import NORMALISATION, Layer, PredictionModel
 from ttdm_ros.dynamics.specification import ModelSpecification
 from ttdm_ros.errors import BundleError
 from ttdm_ros.paths import share_folder
@@ -19,8 +20,6 @@ from ttdm_ros.paths import share_folder
 DESCRIPTION = "model.yaml"
 WEIGHTS = "weights.safetensors"
 FORMAT = 1
-
-_NORMALISATION = ("input_mean", "input_std", "output_mean", "output_std")
 
 
 class Description(Config):
@@ -70,15 +69,17 @@ def load_model(name_or_path: str | Path) -> PredictionModel:
     tensors = _read_tensors(folder / WEIGHTS)
     count = max(len(description.specification.layer_sizes) - 1, 0)
     layer_names = [f"layers.{i}.{part}" for i in range(count) for part in ("weight", "bias")]
-    expected = {*_NORMALISATION, *layer_names} if count else set()
+    expected = {*NORMALISATION, *layer_names} if count else set()
     if unknown := sorted(tensors.keys() - expected):
         raise BundleError(f"{folder / WEIGHTS} holds the unknown tensor '{unknown[0]}'; restore it from the training")
     if lacking := sorted(expected - tensors.keys()):
         raise BundleError(f"{folder / WEIGHTS} lacks the tensor '{lacking[0]}'; restore it from the training")
     model = PredictionModel(
         specification=description.specification,
-        **{name: tensors[name] for name in _NORMALISATION if name in tensors},
-        layers=tuple(Layer(weight=tensors[f"layers.{i}.weight"], bias=tensors[f"layers.{i}.bias"]) for i in range(count)),
+        **{name: tensors[name] for name in NORMALISATION if name in tensors},
+        layers=tuple(
+            Layer(weight=tensors[f"layers.{i}.weight"], bias=tensors[f"layers.{i}.bias"]) for i in range(count)
+        ),
         name=folder.resolve().name,
         robot=description.robot,
     )
@@ -99,17 +100,14 @@ def save_model(
 ) -> None:
     """Write a bundle into a new folder, or one that holds no bundle yet.
 
+    The description is written last: a folder without one is no bundle, whatever interrupted the writing.
+
     Raises:
-        BundleError: there is a bundle already, or the folder cannot be written.
+        BundleError: there is a bundle already, ``provenance`` or ``metrics`` hold what YAML cannot express, or the
+            folder cannot be written.
     """
-    if (folder / DESCRIPTION).exists():
+    if (folder / DESCRIPTION).exists() or (folder / WEIGHTS).exists():
         raise BundleError(f"{folder} holds a model already; choose another folder, or move it away")
-    tensors: dict[str, np.ndarray] = {}
-    if model.layers:
-        tensors = {name: np.ascontiguousarray(getattr(model, name)) for name in _NORMALISATION}
-    for i, layer in enumerate(model.layers):
-        tensors[f"layers.{i}.weight"] = np.ascontiguousarray(layer.weight)
-        tensors[f"layers.{i}.bias"] = np.ascontiguousarray(layer.bias)
     description = Description(
         robot=model.robot,
         specification=model.specification,
@@ -118,12 +116,19 @@ def save_model(
         metrics=metrics or {},
     )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, folder / WEIGHTS)
         text = yaml.safe_dump(description.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    except (PydanticSerializationError, yaml.YAMLError) as error:
+        raise BundleError(
+            f"provenance or metrics of the model cannot be written as YAML ({error}); use texts, numbers and lists"
+        ) from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: np.ascontiguousarray(value) for name, value in model.tensors().items()}, folder / WEIGHTS)
         (folder / DESCRIPTION).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise BundleError(f"the model cannot be written to {folder} ({error.strerror}); choose another folder") from error
+        raise BundleError(
+            f"the model cannot be written to {folder} ({error.strerror}); choose another folder"
+        ) from error
 
 
 def _read_tensors(path: Path) -> dict[str, np.ndarray]:
@@ -137,5 +142,7 @@ def _read_tensors(path: Path) -> dict[str, np.ndarray]:
         ) from error
     for name, value in tensors.items():
         if value.dtype != np.float64:
-            raise BundleError(f"the tensor '{name}' in {path} is {value.dtype}, not float64; save it in double precision")
+            raise BundleError(
+                f"the tensor '{name}' in {path} is {value.dtype}, not float64; save it in double precision"
+            )
     return tensors

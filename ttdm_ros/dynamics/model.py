@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -12,6 +13,8 @@ from ttdm_ros.dynamics.specification import JOINTS, NU, NX, ModelSpecification
 from ttdm_ros.errors import BundleError
 
 Array = NDArray[np.float64]
+
+NORMALISATION = ("input_mean", "input_std", "output_mean", "output_std")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,8 +65,8 @@ class PredictionModel:
     def _check(self, what: str, value: Array, shape: tuple[int, ...]) -> None:
         if value.shape != shape:
             raise BundleError(
-                f"{what} of the model '{self.name}' has shape {value.shape} where {shape} is needed; restore model.yaml "
-                "and weights.safetensors from one training"
+                f"{what} of the model '{self.name}' has shape {value.shape} where {shape} is needed; restore "
+                "model.yaml and weights.safetensors from one training"
             )
         if not np.isfinite(value).all():
             raise BundleError(f"{what} of the model '{self.name}' holds NaN or infinity; train the model again")
@@ -75,7 +78,7 @@ class PredictionModel:
         if specification.structure == "full":
             raise BundleError("a model of structure 'full' has no nominal part; choose structure 'residual'")
         sizes = specification.layer_sizes
-        layers = [Layer(weight=np.zeros((b, a)), bias=np.zeros(b)) for a, b in zip(sizes, sizes[1:], strict=False)]
+        layers = [Layer(weight=np.zeros((b, a)), bias=np.zeros(b)) for a, b in pairwise(sizes)]
         return cls._with(specification, layers, name)
 
     @classmethod
@@ -84,14 +87,12 @@ class PredictionModel:
         generator, sizes = np.random.default_rng(seed), specification.layer_sizes
         layers = [
             Layer(weight=generator.normal(0.0, a**-0.5, (b, a)), bias=generator.normal(0.0, 0.1, b))
-            for a, b in zip(sizes, sizes[1:], strict=False)
+            for a, b in pairwise(sizes)
         ]
         return cls._with(specification, layers, name, scale)
 
     @classmethod
-    def _with(
-        cls, specification: ModelSpecification, layers: Sequence[Layer], name: str, scale: float = 1.0
-    ) -> Self:
+    def _with(cls, specification: ModelSpecification, layers: Sequence[Layer], name: str, scale: float = 1.0) -> Self:
         inputs, outputs = (specification.layer_sizes[0], JOINTS) if specification.layer_sizes else (0, 0)
         return cls(
             specification=specification,
@@ -102,6 +103,15 @@ class PredictionModel:
             layers=tuple(layers),
             name=name,
         )
+
+    def tensors(self) -> dict[str, Array]:
+        """Return every array by the name it has in a bundle; none without a network."""
+        if not self.layers:
+            return {}
+        tensors = {name: getattr(self, name) for name in NORMALISATION}
+        for i, layer in enumerate(self.layers):
+            tensors |= {f"layers.{i}.weight": layer.weight, f"layers.{i}.bias": layer.bias}
+        return tensors
 
     def residual(self, z: Array) -> Array:
         """Return r_w (..., 7) [rad/s²] at z = (q, v, tau) (..., 21)."""
@@ -134,7 +144,8 @@ class PredictionModel:
 
     @property
     def fingerprint(self) -> str:
-        """Short hash of specification and numbers: equal for models that predict alike."""
+        """Sixteen hexadecimal digits that change with specification and numbers, and with nothing else."""
         content = hashlib.sha256(self.specification.model_dump_json().encode())
-        content.update(np.ascontiguousarray(self.packed()).tobytes())
+        for name, value in self.tensors().items():
+            content.update(name.encode() + np.ascontiguousarray(value, dtype="<f8").tobytes())
         return content.hexdigest()[:16]

@@ -1,9 +1,11 @@
 """What a prediction model is made of, apart from its numbers.
 
-Acceleration a = a_nominal(q, v, tau) + r_w(q, v, tau) (``residual``), a = r_w (``full``) or a = a_nominal (``nominal``),
-where r_w is a multilayer perceptron with tanh units. The next state is the semi-implicit Euler step of ``step``.
+Acceleration a = a_nominal(q, v, tau) + r_w(q, v, tau) (``residual``), a = r_w (``full``) or a = a_nominal
+(``nominal``), where r_w is a multilayer perceptron with tanh units. The next state is the semi-implicit Euler step of
+``step``.
 """
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -15,9 +17,9 @@ from ttdm_ros.config import Config
 JOINTS = 7
 NX = 2 * JOINTS
 NU = JOINTS
-INPUTS = ("q", "v", "tau")
-
+Input = Literal["q", "v", "tau"]
 Structure = Literal["nominal", "residual", "full"]
+INPUTS: tuple[Input, ...] = ("q", "v", "tau")
 Array = NDArray[np.float64]
 
 
@@ -28,7 +30,7 @@ class ModelSpecification(Config):
     """``residual``: network added to the nominal acceleration; ``full``: network alone; ``nominal``: no network."""
     hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=512)], ...], Field(max_length=4)] = (32, 32)
     """Units of the hidden layers."""
-    inputs: Annotated[tuple[Literal["q", "v", "tau"], ...], Field(min_length=1)] = INPUTS
+    inputs: Annotated[tuple[Input, ...], Field(min_length=1)] = INPUTS
     """What the network sees, in the order q, v, tau."""
     activation: Literal["tanh"] = "tanh"
 
@@ -58,7 +60,7 @@ class ModelSpecification(Config):
     @property
     def packed_size(self) -> int:
         """How many numbers a packed network has."""
-        return sum((before + 1) * after for before, after in zip(self.packed_sizes, self.packed_sizes[1:], strict=False))
+        return sum((before + 1) * after for before, after in pairwise(self.packed_sizes))
 
 
 def step(q: Array, v: Array, acceleration: Array, dt: float) -> tuple[Array, Array]:

@@ -13,7 +13,6 @@ from ttdm_ros.control.timeline import Task
 from ttdm_ros.dynamics.bundle import load_model
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.errors import TaskError
-from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.mpc.solver import MpcSolver
 from ttdm_ros.mpc.tasks.config import load_task
 from ttdm_ros.plants.config import PlantConfig, load_plant

@@ -80,8 +80,7 @@ def run_demo(options: DemoOptions, console: Console) -> DemoFolder:
     moved = folder.prepare()
     if moved is not None:
         console.print(f"The earlier run is now in {moved}", highlight=False)
-    problem = None
-    with _ended_by_signals(), ProcessGroup() as group, DemoView(console) as view:
+    with _ended_by_signals(folder, console), ProcessGroup() as group, DemoView(console) as view:
         problem = _drive(options, folder, group, view)
         view.stage("stopping")
         for ended in group.stop_all():
@@ -178,6 +177,8 @@ def _watch(messages: _Messages, group: ProcessGroup, view: DemoView, duration: f
                 if was_active and phase in ("inactive", "waiting", "leaving"):
                     return f"the controller gave up its task and is {phase} now ({event or status.message})"
             view.show(status)
+            if phase == "inactive" and status.is_error:
+                return f"the controller cannot start: {status.message or event or 'see its log'}"
         match phase:
             case "holding" if now - since >= _HOLDING_S:
                 return None
@@ -208,8 +209,8 @@ def _wait_for(path: Path, group: ProcessGroup) -> None:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind like Ctrl-C does, so that the processes are stopped in order."""
+def _ended_by_signals(folder: DemoFolder, console: Console) -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind like Ctrl-C does, so that the processes are stopped in order; say what is left."""
 
     def leave(number: int, _frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
@@ -217,6 +218,9 @@ def _ended_by_signals() -> Iterator[None]:
     before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
+    except (KeyboardInterrupt, SystemExit):
+        console.print(f"Interrupted; what was recorded until then is in {folder.bag}", highlight=False)
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

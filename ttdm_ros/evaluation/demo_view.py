@@ -9,11 +9,13 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+_ERROR = 2  # diagnostic_msgs/DiagnosticStatus.ERROR
 _LINE_EVERY_S = 5.0  # where there is no terminal to redraw
 
-PREPARING = "preparing the solver (compiling it, once, may take a minute)"
+_PREPARING = "preparing the solver"
+_PATIENCE = "compiling it, once, may take a minute"
 _STAGES = {
-    "inactive": PREPARING,
+    "inactive": _PREPARING,
     "waiting": "waiting for the arm",
     "approach": "moving to the start",
     "tracking": "tracking",
@@ -34,6 +36,7 @@ class ControllerStatus:
         tracking_error_mm: distance of the tip to its reference [mm].
         solve_us: time of the last solve [µs].
         missed: solves that came too late.
+        is_error: whether the controller itself calls its state an error.
         message: its message, in words.
     """
 
@@ -42,6 +45,7 @@ class ControllerStatus:
     tracking_error_mm: float
     solve_us: float
     missed: float
+    is_error: bool
     message: str
 
     @classmethod
@@ -53,6 +57,7 @@ class ControllerStatus:
             tracking_error_mm=_number(values.get("tracking_error_mm")),
             solve_us=_number(values.get("solve_us")),
             missed=_number(values.get("missed")),
+            is_error=_number(values.get("level")) >= _ERROR,
             message=str(values.get("message", "")),
         )
 
@@ -66,10 +71,11 @@ class DemoView:
         self._progress = Progress(
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[note]}"),
+            BarColumn(bar_width=20),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
             console=console,
+            refresh_per_second=5.0,
             disable=not console.is_terminal,
         )
         self._stage = ""
@@ -79,7 +85,7 @@ class DemoView:
     def __enter__(self) -> Self:
         """Begin to draw."""
         self._progress.start()
-        self._begin(PREPARING)
+        self._begin(_PREPARING, _PATIENCE)
         return self
 
     def __exit__(
@@ -110,14 +116,14 @@ class DemoView:
             self._last_line = time.monotonic()
             self.say(f"  {note}")
 
-    def _begin(self, stage: str) -> None:
+    def _begin(self, stage: str, note: str = "") -> None:
         self._finish()
         self._stage = stage
         self._last_line = time.monotonic()
         if self._console.is_terminal:
-            self._task = self._progress.add_task(stage, total=None, note="")
+            self._task = self._progress.add_task(stage, total=None, note=note)
         else:
-            self.say(stage)
+            self.say(f"{stage} ({note})" if note else stage)
 
     def _finish(self) -> None:
         if self._task is not None:

@@ -25,7 +25,7 @@ _INK = "#010203"  # stands for the text colour of the page
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # texts stay texts
     "svg.hashsalt": "ttdm_ros",  # the same data give the same file
-    "font.family": ["DejaVu Sans", "Verdana", "sans-serif"],
+    "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
@@ -116,7 +116,7 @@ def small_multiples(figure: Figure, names: Sequence[str]) -> list[Axes]:
         axes.set_title(name, loc="left")
     for axes in grid[len(names) :]:
         axes.set_axis_off()
-    for axes in grid[max(0, len(names) - 4) : len(names)]:
-        axes.set_xlabel("time [s]")
+    for axes in grid[: len(names)]:
         axes.tick_params(labelbottom=True)
+    figure.supxlabel("time [s]", fontsize=9)
     return grid

@@ -1,12 +1,13 @@
 """The plots of a report, each an SVG element; None where the bag lacks what it shows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from ttdm_ros.control.phase import Phase
 from ttdm_ros.evaluation.drawing import (
@@ -102,7 +103,7 @@ def torques(run: RunData) -> str | None:
     if commands is None:
         return None
     limit = run.arm.limits.effort
-    return _joints(run, run.sent(commands), commands.values, -limit, limit, "torque [N·m]", "torque")
+    return _joints(run, run.sent(commands), commands.values, -limit, limit, "torque [N·m]", "commanded")
 
 
 def velocities(run: RunData) -> str | None:
@@ -111,7 +112,7 @@ def velocities(run: RunData) -> str | None:
     if states is None:
         return None
     limit = run.arm.limits.velocity
-    return _joints(run, run.seconds(states.stamp_ns), states.v, -limit, limit, "velocity [rad/s]", "velocity")
+    return _joints(run, run.seconds(states.stamp_ns), states.v, -limit, limit, "velocity [rad/s]", "measured")
 
 
 def positions(run: RunData) -> str | None:
@@ -121,7 +122,7 @@ def positions(run: RunData) -> str | None:
         return None
     limits = run.arm.limits
     t = run.seconds(states.stamp_ns)
-    return _joints(run, t, states.q, limits.position_lower, limits.position_upper, "position [rad]", "position")
+    return _joints(run, t, states.q, limits.position_lower, limits.position_upper, "position [rad]", "measured")
 
 
 def solve_times(run: RunData) -> str | None:
@@ -163,7 +164,7 @@ def periods(run: RunData) -> str | None:
         histogram, over_time = figure.subplots(1, 2, width_ratios=(1.0, 1.6))
         low, high = np.percentile(period, (0.5, 99.5))
         half = max(high - np.median(period), np.median(period) - low, 0.02 * np.median(period)) * 1.2
-        edges = np.linspace(np.median(period) - half, np.median(period) + half, 60)
+        edges = np.linspace(max(0.0, np.median(period) - half), np.median(period) + half, 60)
         histogram.hist(np.clip(period, edges[0], edges[-1]), bins=edges.tolist(), color=BLUE, alpha=0.7)
         histogram.set_yscale("log")
         histogram.set_xlabel("period [ms] (others in the outer bars)")
@@ -176,8 +177,9 @@ def periods(run: RunData) -> str | None:
 
 
 def _joints(
-    run: RunData, t: np.ndarray, values: np.ndarray, lower: np.ndarray, upper: np.ndarray, label: str, name: str
+    run: RunData, t: np.ndarray, values: np.ndarray, lower: np.ndarray, upper: np.ndarray, label: str, what: str
 ) -> str:
+    middle = 0.5 * (lower + upper)
     canvas = Canvas(_WIDTH, 3.9)
     with canvas as figure:
         grid = small_multiples(figure, run.arm.joint_names)
@@ -188,16 +190,18 @@ def _joints(
                 axes.axhline(float(limit), color=RED, linewidth=1.0, linestyle=(0, (5, 3)))
             lowest, highest = np.nanmin(values[:, i]), np.nanmax(values[:, i])
             axes.set_ylim(min(lowest, lower[i]) - margin, max(highest, upper[i]) + margin)
+            used = max(highest - middle[i], middle[i] - lowest) / (upper[i] - middle[i])
+            axes.set_title(f"{used:.0%}", loc="right", color=RED if used > 1.0 else GREY)
         for axes in grid[::4]:
             axes.set_ylabel(label)
         phases = _shade_phases(run, grid[: values.shape[1]])
-        _legend_in(figure, grid[-1], phases)
-    return canvas.svg(name)
+        _legend_in(grid[-1], what, phases)
+    return canvas.svg(label.split()[0])
 
 
-def _legend_in(figure: Figure, axes: Axes, phases: list[Patch]) -> None:
+def _legend_in(axes: Axes, what: str, phases: list[Patch]) -> None:
     lines = [
-        Line2D([], [], color=BLUE, label="driven"),
+        Line2D([], [], color=BLUE, label=what),
         Line2D([], [], color=RED, linestyle=(0, (5, 3)), label="limit"),
     ]
     axes.legend(handles=[*lines, *phases], loc="center")
@@ -230,15 +234,19 @@ def _mark_missed(run: RunData, axes: Axes, t: np.ndarray, height: np.ndarray) ->
     axes.legend(loc="upper right", ncols=3)
 
 
-def _path_in_space(axes: Axes, wanted: np.ndarray, driven: np.ndarray) -> None:
+def _path_in_space(axes: Any, wanted: np.ndarray, driven: np.ndarray) -> None:
     axes.plot(*wanted.T, color=ORANGE, linewidth=2.2, alpha=0.8)
     axes.plot(*driven.T, color=BLUE, linewidth=0.9)
     axes.plot(*driven[:1].T, "o", color=BLUE, markersize=4)
-    axes.set_xlabel("x [m]")
-    axes.set_ylabel("y [m]")
-    axes.set_zlabel("z [m]")  # type: ignore[attr-defined]
-    axes.set_aspect("equal")
-    axes.locator_params(nbins=5)
-    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):  # type: ignore[attr-defined]
+    both = np.concatenate((wanted, driven))
+    extent = np.ptp(both, axis=0)
+    extent = 1.1 * np.maximum(extent, max(0.4 * float(extent.max()), 0.01))  # room for the ticks of a flat side
+    middle = 0.5 * (both.min(axis=0) + both.max(axis=0))
+    for i, axis in enumerate((axes.xaxis, axes.yaxis, axes.zaxis)):
+        getattr(axes, f"set_{'xyz'[i]}lim")(middle[i] - 0.5 * extent[i], middle[i] + 0.5 * extent[i])
+        axis.set_label_text(f"{'xyz'[i]} [m]")
+        axis.set_major_locator(MaxNLocator(4 if extent[i] > 0.5 * extent.max() else 2))
         axis.pane.set_facecolor("none")
         axis.pane.set_edgecolor(GREY)
+    axes.set_box_aspect(extent, zoom=0.85)
+    axes.view_init(elev=24.0, azim=-50.0)

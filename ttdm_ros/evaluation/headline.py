@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ttdm_ros.evaluation.run_metrics import Limits, RunMetrics
+from ttdm_ros.evaluation.limits import Limits
+from ttdm_ros.evaluation.run_metrics import RunMetrics
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,17 +45,17 @@ def as_table(rows: list[Row], title: str) -> "Table":
 def _tracking(metrics: RunMetrics) -> list[Row]:
     tracking = metrics.tracking
     if tracking is None:
-        return [Row(label="tracking error, RMSE", value=_UNKNOWN), Row(label="orientation error, RMSE", value=_UNKNOWN)]
+        return [Row(label="tracking error RMSE", value=_UNKNOWN), Row(label="orientation error RMSE", value=_UNKNOWN)]
     return [
         Row(
-            label="tracking error, RMSE",
+            label="tracking error RMSE",
             value=f"{tracking.rmse_mm:.2f} mm",
-            detail=f"median {tracking.median_mm:.2f}, p95 {tracking.p95_mm:.2f}, largest {tracking.max_mm:.2f} mm",
+            detail=f"p50 {tracking.median_mm:.2f}, p95 {tracking.p95_mm:.2f}, max {tracking.max_mm:.2f} mm",
         ),
         Row(
-            label="orientation error, RMSE",
+            label="orientation error RMSE",
             value=f"{tracking.orientation_rmse_deg:.2f}°",
-            detail=f"largest {tracking.orientation_max_deg:.2f}°; over {tracking.duration_s:.1f} s of tracking",
+            detail=f"max {tracking.orientation_max_deg:.2f}°; {tracking.duration_s:.1f} s of tracking",
         ),
     ]
 
@@ -62,17 +63,17 @@ def _tracking(metrics: RunMetrics) -> list[Row]:
 def _control(metrics: RunMetrics) -> list[Row]:
     control = metrics.control
     if control is None:
-        labels = ("control rate", "solve time, p50 / p99", "missed deadlines")
+        labels = ("control rate", "solve time p50 / p99", "missed deadlines")
         return [Row(label=label, value=_UNKNOWN) for label in labels]
     solve, tick, jitter = control.solve_us, control.tick_us, control.jitter_us
     return [
         Row(
             label="control rate",
             value=f"{_number(control.rate_hz, 1)} Hz",
-            detail=f"period off its median: p99 {_number(jitter.p99, 0)} µs, largest {_number(jitter.max, 0)} µs",
+            detail=f"jitter p99 {_number(jitter.p99, 0)}, max {_number(jitter.max, 0)} µs",
         ),
         Row(
-            label="solve time, p50 / p99",
+            label="solve time p50 / p99",
             value=f"{_number(solve.p50, 0)} / {_number(solve.p99, 0)} µs",
             detail=f"whole tick {_number(tick.p50, 0)} / {_number(tick.p99, 0)} µs",
         ),
@@ -99,8 +100,8 @@ def _limits(limits: Limits, joint_names: tuple[str, ...]) -> list[Row]:
     }
     known = {name: count for name, count in counts.items() if count is not None}
     return [
-        Row(label="largest torque, of its limit", value=_percent(limits.torque_share), detail=where),
-        Row(label="largest torque rate, of its limit", value=_percent(limits.torque_rate_share), detail=rate),
+        Row(label="peak torque / limit", value=_percent(limits.torque_share), detail=where),
+        Row(label="peak torque rate / limit", value=_percent(limits.torque_rate_share), detail=rate),
         Row(
             label="samples beyond a limit",
             value=str(limits.violations) if known else _UNKNOWN,
@@ -118,8 +119,7 @@ def _messages(metrics: RunMetrics) -> list[Row]:
             Row(
                 label="joint states",
                 value=f"{_number(states.rate_hz, 1)} Hz",
-                detail=f"longest gap {_number(states.longest_gap_ms, 1)} ms, {states.missing} missing",
-                alarm=states.missing > 0,
+                detail=f"longest gap {_number(states.longest_gap_ms, 1)} ms, {states.skipped} periods skipped",
             )
         )
     detail = f"in {bag.duration_s:.1f} s, {bag.size_mb:.1f} MB"

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from ttdm_ros import __version__
 from ttdm_ros.errors import TtdmError
@@ -22,7 +21,7 @@ from ttdm_ros.recording.series import Texts
 class _Section:
     title: str
     text: str
-    plot: Markup | None
+    plot: str | None
 
 
 def write_report(run: RunData, output: Path, *, about: Mapping[str, str], problem: str | None = None) -> None:
@@ -80,11 +79,12 @@ def _sections(run: RunData) -> list[_Section]:
         ),
         (
             "Joint torques",
-            "As commanded, without gravity, which the arm compensates itself.",
+            "As commanded, without gravity, which the arm compensates itself. Percentages: the largest part used of "
+            "the way from the middle to a limit.",
             figures.torques(run),
         ),
-        ("Joint velocities", "As measured.", figures.velocities(run)),
-        ("Joint positions", "As measured.", figures.positions(run)),
+        ("Joint velocities", "As measured; percentages as above.", figures.velocities(run)),
+        ("Joint positions", "As measured; percentages as above.", figures.positions(run)),
         (
             "Solve times",
             "The solver alone, and the whole tick: references, solve, plan and gains.",
@@ -96,9 +96,7 @@ def _sections(run: RunData) -> list[_Section]:
             figures.periods(run),
         ),
     )
-    return [
-        _Section(title=title, text=text, plot=None if plot is None else Markup(plot)) for title, text, plot in described
-    ]
+    return [_Section(title=title, text=text, plot=plot) for title, text, plot in described]
 
 
 def _log(run: RunData) -> list[tuple[str, str, str]]:

@@ -6,14 +6,14 @@ import numpy as np
 
 from ttdm_ros import topics
 from ttdm_ros.control.phase import Phase
+from ttdm_ros.evaluation.limits import Limits, use_of_limits
 from ttdm_ros.evaluation.tracking import TipTrack, track_tip
 from ttdm_ros.recording.info import BagInfo
 from ttdm_ros.recording.reader import Recording
 from ttdm_ros.recording.series import JointStates, Table
 from ttdm_ros.systems.arm import Arm
 
-_GAP = 1.5  # usual periods; a longer one has a joint state missing
-_TOLERANCE = 1e-6  # of a limit: what rounding may make of a command that is exactly at its limit
+_GAP = 1.5  # usual periods; a longer one is a gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,46 +64,12 @@ class Control:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateStream:
-    """How regularly joint states came, by their stamps: rate, longest gap, gaps, and states missing in those."""
+    """How regularly joint states came, by their stamps: rate, longest gap, gaps, and periods skipped in those."""
 
     rate_hz: float
     longest_gap_ms: float
     gaps: int
-    missing: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What was used of the limits, and how often one was exceeded: samples with any joint beyond it.
-
-    None stands for what the bag does not tell.
-
-    Attributes:
-        torque_share: largest |torque| commanded over its limit; by joint in ``torque_shares``.
-        torque_rate_share: the same for the change of torque from one joint state to the next, over the time between.
-        torque_rate_max: largest such change [N·m/s].
-        velocity_share: largest |velocity| over its limit.
-        position_margin_rad: smallest distance to a position limit; negative beyond it.
-    """
-
-    torque_share: float | None
-    torque_shares: tuple[float, ...] | None
-    torque_rate_share: float | None
-    torque_rate_max: float | None
-    velocity_share: float | None
-    position_margin_rad: float | None
-    torque_violations: int | None
-    torque_rate_violations: int | None
-    velocity_violations: int | None
-    position_violations: int | None
-
-    @property
-    def violations(self) -> int:
-        """All samples beyond a limit that are known."""
-        counts = (
-            self.torque_violations, self.torque_rate_violations, self.velocity_violations, self.position_violations
-        )  # fmt: skip
-        return sum(count or 0 for count in counts)
+    skipped: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,27 +122,10 @@ def measure_run(recording: Recording, arm: Arm, info: BagInfo, *, track: TipTrac
         tracking=tracking,
         control=None if recording.timing is None else _control(recording.timing),
         joint_states=None if recording.joint_states is None else _stream(recording.joint_states),
-        limits=_limits(recording, arm),
+        limits=use_of_limits(recording, arm),
         bag=_bag(recording, info),
         missing=tuple(missing),
     )
-
-
-def torque_rates(commands: Table, states: JointStates) -> np.ndarray:
-    """Return the change of the commanded torque between joint states, over the time between, (n, 7) [N·m/s].
-
-    A command belongs to the joint state that was published last before it; of several, the last counts. Times between
-    are those of the stamps, as commands have none and arrive when the operating system lets them.
-    """
-    order = np.argsort(states.publish_time_ns, kind="stable")
-    owner = np.searchsorted(states.publish_time_ns[order], commands.publish_time_ns, side="right") - 1
-    known = owner >= 0
-    owner, values = owner[known], commands.values[known]
-    last = np.append(np.diff(owner) > 0, True)[: len(owner)]
-    stamps = states.stamp_ns[order][owner[last]]
-    seconds = np.diff(stamps) * 1e-9
-    rates: np.ndarray = np.diff(values[last], axis=0)[seconds > 0.0] / seconds[seconds > 0.0, None]
-    return rates
 
 
 def _tracking(track: TipTrack) -> Tracking | None:
@@ -217,37 +166,14 @@ def _control(timing: Table) -> Control:
 def _stream(states: JointStates) -> StateStream:
     steps = np.diff(np.unique(states.stamp_ns)) * 1e-9
     if not len(steps):
-        return StateStream(rate_hz=np.nan, longest_gap_ms=np.nan, gaps=0, missing=0)
+        return StateStream(rate_hz=np.nan, longest_gap_ms=np.nan, gaps=0, skipped=0)
     usual = float(np.median(steps))
     gaps = steps[steps > _GAP * usual]
     return StateStream(
         rate_hz=len(steps) / float(steps.sum()),
         longest_gap_ms=float(steps.max()) * 1e3,
         gaps=len(gaps),
-        missing=int(np.round(gaps / usual - 1.0).sum()),
-    )
-
-
-def _limits(recording: Recording, arm: Arm) -> Limits:
-    states, commands, limits = recording.joint_states, recording.commands, arm.limits
-    torque = None if commands is None else _shares(commands.values, limits.effort)
-    rates = None if commands is None or states is None else torque_rates(commands, states)
-    rate = None if rates is None else _shares(rates, limits.effort_rate)
-    velocity = None if states is None else _shares(states.v, limits.velocity)
-    margin = None
-    if states is not None:
-        margin = np.nanmin(np.minimum(states.q - limits.position_lower, limits.position_upper - states.q), axis=1)
-    return Limits(
-        torque_share=_largest(torque),
-        torque_shares=None if torque is None or not len(torque) else tuple(np.nanmax(torque, axis=0).tolist()),
-        torque_rate_share=_largest(rate),
-        torque_rate_max=_largest(None if rates is None else np.abs(rates)),
-        velocity_share=_largest(velocity),
-        position_margin_rad=None if margin is None else float(margin.min()),
-        torque_violations=_beyond(torque),
-        torque_rate_violations=_beyond(rate),
-        velocity_violations=_beyond(velocity),
-        position_violations=None if margin is None else int((margin < -_TOLERANCE).sum()),
+        skipped=int(np.round(gaps / usual - 1.0).sum()),
     )
 
 
@@ -256,19 +182,6 @@ def _bag(recording: Recording, info: BagInfo) -> BagFigures:
     for name, topic in info.topics.items():  # received and yet not there: the bag was damaged and salvaged
         lost += max(0, int(recording.recorder.get(f"received {name}", topic.count)) - topic.count)
     return BagFigures(recorded=info.count, lost=lost, duration_s=info.duration, size_mb=info.size / 1e6)
-
-
-def _shares(values: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    shares: np.ndarray = np.abs(values) / limit
-    return shares
-
-
-def _largest(values: np.ndarray | None) -> float | None:
-    return None if values is None or not values.size else float(np.nanmax(values))
-
-
-def _beyond(shares: np.ndarray | None) -> int | None:
-    return None if shares is None else int((shares > 1.0 + _TOLERANCE).any(axis=1).sum())
 
 
 def _spread(values: np.ndarray) -> Spread:

@@ -33,6 +33,7 @@ class Installation:
 
     @property
     def include_folders(self) -> tuple[Path, ...]:
+        """Folders with the headers of acados and of the libraries in it."""
         include = self.root / "include"
         return include, include / "acados", include / "blasfeo" / "include", include / "hpipm" / "include"
 

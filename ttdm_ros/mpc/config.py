@@ -29,14 +29,13 @@ class MpcConfig(Config):
     """Of the deviation from the reference posture [1/rad²]; settles the redundant joint."""
     velocity_weight: Positive = 1.0
     """Of the deviation from the reference joint velocity [s²/rad²]."""
-    torque_weight: Positive = 2.0e-2
+    torque_weight: Positive = 1.0e-2
     """Of the deviation from the reference torque [1/(N·m)²]."""
     terminal_factor: Positive = 2.0
     """Weights of the last stage over those of the others."""
-    slack_linear: NonNegative = 1.0e2
-    """Penalty on leaving the bounds of q and v, per rad and rad/s."""
     slack_quadratic: Positive = 1.0e5
-    """Penalty on leaving the bounds of q and v, per rad² and (rad/s)²."""
+    """Penalty on leaving the bounds of q and v, half of it per rad² and (rad/s)²; quadratic alone, so that the optimal cost
+    has a gradient everywhere, which its sensitivities need."""
     velocity_share: float = Field(default=0.95, gt=0.0, le=1.0)
     """Share of the joint velocity limits that the plan keeps to."""
     effort_share: float = Field(default=0.95, gt=0.0, le=1.0)

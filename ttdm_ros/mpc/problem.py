@@ -37,7 +37,7 @@ def gauss_newton(body: RigidBody, x: ca.SX, weight: ca.SX) -> ca.SX:
 
 
 def build(body: RigidBody, horizon: int) -> Any:
-    """Return the ``AcadosOcp`` of an arm with ``horizon`` stages; its code is generated where ``model.c`` lies."""
+    """Return the ``AcadosOcp`` of an arm with ``horizon`` stages; its code is generated where ``callbacks.c`` lies."""
     ocp = acados.new_ocp(horizon)
     x, u, p = ca.SX.sym("x", NX), ca.SX.sym("u", NU), ca.SX.sym("p", PARAMETERS)
     row, weight = p[:TABLE_COLUMNS], p[TABLE_COLUMNS : 2 * TABLE_COLUMNS]
@@ -46,7 +46,7 @@ def build(body: RigidBody, horizon: int) -> Any:
     ocp.parameter_values = np.zeros(PARAMETERS)
 
     model.dyn_ext_fun_type = "generic"
-    model.dyn_generic_source = "model.c"  # relative: acados copies it from the current folder
+    model.dyn_generic_source = "callbacks.c"  # relative: acados copies it from the current folder
     model.dyn_disc_fun = "ttdm_dynamics"
     model.dyn_disc_fun_jac = "ttdm_dynamics_jacobian"
     model.dyn_disc_fun_jac_hess = "ttdm_dynamics_hessian"

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,13 @@ from ttdm_ros.systems.arm import Arm
 Array = NDArray[np.float64]
 
 _POINTER, _DOUBLE, _LONG, _INT = ctypes.c_void_p, ctypes.c_double, ctypes.c_long, ctypes.c_int
-_SIGNATURES: dict[str, tuple[type | None, list[type]]] = {
+_SIGNATURES: dict[str, tuple[type | None, list[Any]]] = {
     "ttdm_create": (_POINTER, []),
     "ttdm_free": (None, [_POINTER]),
     "ttdm_set_weights": (None, [_POINTER, _POINTER]),
     "ttdm_set_grid": (None, [_POINTER, _DOUBLE]),
     "ttdm_set_cost": (None, [_POINTER] * 3),
-    "ttdm_set_bounds": (None, [_POINTER] * 7),
+    "ttdm_set_bounds": (None, [_POINTER] * 6),
     "ttdm_initialise": (None, [_POINTER] * 3),
     "ttdm_tick": (_INT, [_POINTER] * 3 + [_LONG, _DOUBLE] + [_POINTER] * 4),
     "ttdm_predict": (None, [_POINTER] * 3 + [_DOUBLE, _INT, _POINTER]),
@@ -201,9 +202,7 @@ class MpcSolver:
     def predict(self, x: Array, u: Array, duration: float, steps: int = 1) -> Array:
         """Return the state (14,) after ``duration`` [s] with the torque ``u`` (7,), in that many model steps."""
         x, u = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(u, dtype=np.float64)
-        self._library.ttdm_predict(
-            self._solver, x.ctypes.data, u.ctypes.data, duration, steps, self._following_address
-        )
+        self._library.ttdm_predict(self._solver, x.ctypes.data, u.ctypes.data, duration, steps, self._following_address)
         return self._following.copy()
 
     def acceleration(self, z: Array) -> tuple[Array, Array]:
@@ -221,7 +220,6 @@ class MpcSolver:
             np.concatenate((limits.position_upper, speed)),
             -effort,
             effort.copy(),
-            np.full(NX, config.slack_linear),
             np.full(NX, config.slack_quadratic),
         )
         self._library.ttdm_set_bounds(self._solver, *(vector.ctypes.data for vector in vectors))

@@ -188,11 +188,22 @@ def _check_joints(joints: tuple[Element, ...], source: Path, where: str) -> None
 
 
 def _dynamics_only(chain: Chain) -> str:
-    """Return a URDF of inertias and joints alone: the seven are revolute, all others fixed at zero."""
+    """Return a URDF of inertias and joints alone: the seven are revolute, all others fixed at zero.
+
+    Raises:
+        RobotError: an <inertial> is incomplete.
+    """
     robot = Element("robot", name="arm")
     for link in chain.robot.findall("link"):
         copy = SubElement(robot, "link", name=link.get("name", ""))
-        copy.extend(link.findall("inertial"))
+        for inertial in link.findall("inertial"):
+            # Without this, urdfdom would drop such a mass and go on.
+            numbers = [_number(inertial.find("mass"), "value")]
+            numbers += [_number(inertial.find("inertia"), key) for key in ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")]
+            if not np.isfinite(numbers).all():
+                what = f"the <inertial> of the link '{link.get('name')}'"
+                raise RobotError(f"{chain.source}: {what} lacks its mass or one of six moments; add it")
+            copy.append(inertial)
     for joint in chain.robot.findall("joint"):
         moves = joint in chain.joints
         copy = SubElement(robot, "joint", name=joint.get("name", ""), type="revolute" if moves else "fixed")

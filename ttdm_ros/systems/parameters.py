@@ -55,7 +55,7 @@ class Placement(Config):
 
 
 class Shape(Placement):
-    """A cylinder along its z axis or, without ``length``, a sphere; drawn, and usable for collisions."""
+    """A cylinder along its z axis or, without ``length``, a sphere: to look at and, on links, to collide with."""
 
     radius: float = Field(gt=0.0, le=1.0)
     """[m]"""

@@ -20,7 +20,8 @@ def write_urdf(parameters: RobotParameters) -> str:
     for link in parameters.links:
         _add_link(robot, link)
     for frame in parameters.frames:
-        _add_shapes(SubElement(robot, "link", name=frame.name), frame.shapes)
+        # Nothing to collide with: MuJoCo would give these links the mass of their shapes.
+        _add_shapes(SubElement(robot, "link", name=frame.name), "visual", frame.shapes)
     for index in range(len(parameters.joints)):
         _add_joint(robot, parameters, index)
     for frame in parameters.frames:
@@ -35,21 +36,21 @@ def _add_link(robot: Element, link: Link) -> None:
     _add_origin(inertial, Placement(xyz=link.com))
     SubElement(inertial, "mass", value=repr(link.mass))
     SubElement(inertial, "inertia", {key: repr(value) for key, value in link.inertia})
-    _add_shapes(element, link.shapes)
-
-
-def _add_shapes(link: Element, shapes: Iterable[Shape]) -> None:
     for kind in ("visual", "collision"):
-        for shape in shapes:
-            element = SubElement(link, kind)
-            _add_origin(element, shape)
-            geometry = SubElement(element, "geometry")
-            if shape.length is None:
-                SubElement(geometry, "sphere", radius=repr(shape.radius))
-            else:
-                SubElement(geometry, "cylinder", radius=repr(shape.radius), length=repr(shape.length))
-            if kind == "visual":
-                SubElement(element, "material", name="shell")
+        _add_shapes(element, kind, link.shapes)
+
+
+def _add_shapes(link: Element, kind: str, shapes: Iterable[Shape]) -> None:
+    for shape in shapes:
+        element = SubElement(link, kind)
+        _add_origin(element, shape)
+        geometry = SubElement(element, "geometry")
+        if shape.length is None:
+            SubElement(geometry, "sphere", radius=repr(shape.radius))
+        else:
+            SubElement(geometry, "cylinder", radius=repr(shape.radius), length=repr(shape.length))
+        if kind == "visual":
+            SubElement(element, "material", name="shell")
 
 
 def _add_joint(robot: Element, parameters: RobotParameters, index: int) -> None:

@@ -9,7 +9,7 @@
 #include "blasfeo_d_aux.h"
 #include "blasfeo_d_aux_ext_dep.h"
 #include "blasfeo_d_blas.h"
-#include "model.h"
+#include "callbacks.h"
 
 // Signatures that differ between versions of acados; TTDM_NEW_SETTERS comes from the adapter module in Python.
 #ifdef TTDM_NEW_SETTERS
@@ -101,10 +101,11 @@ void ttdm_set_cost(struct ttdm_solver *s, const double *stage, const double *ter
     }
 }
 
-// Hard bounds on tau; soft bounds on (q, v) with penalty linear |violation| + quadratic/2 violation², each (NX).
+// Hard bounds on tau; soft bounds on (q, v) with the penalty quadratic/2 violation², each (NX).
 void ttdm_set_bounds(struct ttdm_solver *s, double *x_lower, double *x_upper, double *u_lower, double *u_upper,
-                     double *linear, double *quadratic)
+                     double *quadratic)
 {
+    double linear[NX] = {0.0};
     memcpy(s->u_lower, u_lower, sizeof s->u_lower);
     memcpy(s->u_upper, u_upper, sizeof s->u_upper);
     for (int k = 0; k < TTDM_N; k++) {

@@ -1,0 +1,1 @@
+"""Tasks: what the tip shall do, resolved into references an arm can follow."""
