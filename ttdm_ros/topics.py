@@ -3,6 +3,7 @@
 JOINT_STATES = "joint_states"  # sensor_msgs/JointState, stamped by the plant
 COMMANDS = "effort_controller/commands"  # std_msgs/Float64MultiArray: joint torque without gravity [N·m]
 REFERENCE = "mpc_controller/reference"  # trajectory_msgs/MultiDOFJointTrajectory: tip pose and twist wanted now
+REFERENCE_JOINTS = "mpc_controller/reference_joints"  # sensor_msgs/JointState: posture, velocity, torque wanted then
 PREDICTION = "mpc_controller/prediction"  # trajectory_msgs/MultiDOFJointTrajectory: tip poses the plan foresees
 STATUS = "mpc_controller/status"  # diagnostic_msgs/DiagnosticArray, 10 Hz
 TIMING = "mpc_controller/timing"  # std_msgs/Float64MultiArray, one a solve; columns: TIMING_COLUMNS

@@ -59,7 +59,9 @@ def run(given: argparse.Namespace) -> int:
                 progress.update(bar, completed=1.0)
                 runs.append({"task": task, "seed": seed, "fault": result.fault, "figures": dict(result.figures)})
     medians = {task: _medians([run["figures"] for run in runs if run["task"] == task]) for task in given.task}
-    console.print(_table(medians, given))
+    runs_a_task = "one run" if given.seeds == 1 else f"medians of {given.seeds} runs"
+    console.print(f"{given.robot}, model {given.model}, plant {given.plant}; {runs_a_task} a task", highlight=False)
+    console.print(_table(medians))
     for stopped in (run for run in runs if run["fault"]):
         console.print(f"{stopped['task']}, seed {stopped['seed']}: {stopped['fault']}", highlight=False)
     if given.json:
@@ -74,13 +76,10 @@ def _medians(figures: list[dict[str, float]]) -> dict[str, float]:
     return {key: median(run.get(key, math.nan) for run in figures) for key in figures[0]}
 
 
-def _table(medians: dict[str, dict[str, float]], given: argparse.Namespace) -> Any:
+def _table(medians: dict[str, dict[str, float]]) -> Any:
     from rich.table import Table
 
-    seeds = "one run" if given.seeds == 1 else f"medians of {given.seeds} runs"
-    table = Table(
-        title=f"{given.robot}, model {given.model}, plant {given.plant}; {seeds} a task", title_justify="left"
-    )
+    table = Table()
     table.add_column("")
     for task in medians:
         table.add_column(Path(task).stem, justify="right")

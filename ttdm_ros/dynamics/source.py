@@ -50,8 +50,8 @@ def write_model(
         functions: further CasADi functions to write beside it, by the name they get.
         constants: further definitions for ``sizes.h``.
     """
-    for source in SOURCES.iterdir():
-        shutil.copy(source, folder)
+    for name in ("model.c", "model.h"):
+        shutil.copy(SOURCES / name, folder)
     body = rigid_body(arm)
     everything = {
         "ttdm_forward_dynamics": body.forward_dynamics,

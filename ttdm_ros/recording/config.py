@@ -20,6 +20,7 @@ KNOWN_TOPICS: dict[str, KnownTopic] = {
     topics.JOINT_STATES: KnownTopic("sensor_msgs/msg/JointState"),
     topics.COMMANDS: KnownTopic("std_msgs/msg/Float64MultiArray"),
     topics.REFERENCE: KnownTopic("trajectory_msgs/msg/MultiDOFJointTrajectory"),
+    topics.REFERENCE_JOINTS: KnownTopic("sensor_msgs/msg/JointState"),
     topics.PREDICTION: KnownTopic("trajectory_msgs/msg/MultiDOFJointTrajectory"),
     topics.STATUS: KnownTopic("diagnostic_msgs/msg/DiagnosticArray"),
     topics.TIMING: KnownTopic("std_msgs/msg/Float64MultiArray"),

@@ -28,6 +28,7 @@ class Recording:
     joint_states: JointStates | None = None
     commands: Table | None = None
     reference: Trajectories | None = None
+    reference_joints: JointStates | None = None
     prediction: Trajectories | None = None
     timing: Table | None = None
     active_model: Texts | None = None
@@ -41,6 +42,7 @@ _FIELDS: dict[str, str] = {
     topics.JOINT_STATES: "joint_states",
     topics.COMMANDS: "commands",
     topics.REFERENCE: "reference",
+    topics.REFERENCE_JOINTS: "reference_joints",
     topics.PREDICTION: "prediction",
     topics.TIMING: "timing",
     topics.ACTIVE_MODEL: "active_model",
@@ -103,6 +105,7 @@ class _Wanted:
         self._by_topic: dict[str, TopicDecoder | None] = {}
         self._kinds: dict[str, Callable[[], Kind]] = {
             topics.JOINT_STATES: lambda: decoders.joint_states(joints),
+            topics.REFERENCE_JOINTS: lambda: decoders.joint_states(joints),
             topics.COMMANDS: lambda: decoders.TABLE,
             topics.TIMING: lambda: decoders.TABLE,
             topics.REFERENCE: lambda: decoders.TRAJECTORY,

@@ -1,0 +1,108 @@
+"""Sensitivities of recorded samples: the problem solved and differentiated where the arm has been."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttdm_ros.dynamics.model import PredictionModel
+from ttdm_ros.errors import SolverError
+from ttdm_ros.mpc.config import MpcConfig
+from ttdm_ros.mpc.sensitivity.exact import ExactSolver, Solution, Status, metric
+from ttdm_ros.mpc.solver import MpcSolver
+from ttdm_ros.systems.arm import Arm
+from ttdm_ros.training.trajectory import Trajectory
+
+Array = NDArray[np.float64]
+
+FAR = 5.0  # [N·m] an acados step larger than this is worth another one before Newton's method takes over
+MOST_ITERATIONS = 12  # of acados, from a cold start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SampleSensitivities:
+    """What errors of p-step rollouts from n samples cost; only rows with ``good`` hold numbers, the others zeros."""
+
+    p: int
+    g: Array
+    """G_k (n, p, 7, 14): error ε costs ½ ‖Σ_k G_k ε_k‖²."""
+    value_gradient: Array
+    """∂V/∂x_k (n, p, 14), k = 1..p."""
+    good: NDArray[np.bool_]
+    """Whether the sample's problem was solved to a strict minimum (n,)."""
+    reasons: dict[str, int]
+    """How often each other end was met, by its name."""
+
+    @staticmethod
+    def join(parts: Sequence["SampleSensitivities"]) -> "SampleSensitivities":
+        """Put the samples of several parts one after another."""
+        reasons: Counter[str] = Counter()
+        for part in parts:
+            reasons.update(part.reasons)
+        return SampleSensitivities(
+            p=parts[0].p,
+            g=np.concatenate([part.g for part in parts]),
+            value_gradient=np.concatenate([part.value_gradient for part in parts]),
+            good=np.concatenate([part.good for part in parts]),
+            reasons=dict(reasons),
+        )
+
+
+class Differentiator:
+    """Solves and differentiates the problem at one sample after another of a trajectory."""
+
+    def __init__(self, arm: Arm, model: PredictionModel, config: MpcConfig | None = None) -> None:
+        """Prepare both solvers.
+
+        Raises:
+            SolverError: acados or a compiler is missing.
+        """
+        self.config = config or MpcConfig()
+        self._rough = MpcSolver(arm, model, self.config)
+        self._exact = ExactSolver(arm, model, self.config)
+
+    def samples(self, trajectory: Trajectory, starts: NDArray[np.intp], p: int) -> SampleSensitivities:
+        """Return the sensitivities at samples of a trajectory, for rollouts of ``p`` steps.
+
+        Raises:
+            SolverError: the trajectory has another step than the problem's grid.
+        """
+        if abs(trajectory.dt - self.config.dt) > 1e-9:
+            raise SolverError(
+                f"the samples have a step of {trajectory.dt} s and the problem's grid one of {self.config.dt} s; "
+                "resample them to the same"
+            )
+        count, stages = len(starts), self.config.horizon
+        g, gradient = np.zeros((count, p, 7, 14)), np.zeros((count, p, 14))
+        good = np.zeros(count, dtype=bool)
+        reasons: Counter[str] = Counter()
+        warm = False
+        for i, start in enumerate(starts.tolist()):
+            shift = 0.0 if i == 0 else (start - int(starts[i - 1])) / trajectory.stride
+            solution = self._solve(trajectory.x[start], trajectory.horizon(start, stages), shift if warm else None)
+            warm = solution.status is Status.SOLVED and abs(shift) <= 5.0
+            if solution.status is not Status.SOLVED:
+                reasons[solution.status.name.lower()] += 1
+                continue
+            sensitivities = self._exact.sensitivities(p)
+            g[i], gradient[i], good[i] = metric(sensitivities), sensitivities.value_gradient, True
+        return SampleSensitivities(p=p, g=g, value_gradient=gradient, good=good, reasons=dict(reasons))
+
+    def _solve(self, x0: Array, rows: Array, shift: float | None) -> Solution:
+        """Lead acados near the solution, from the last one moved on by ``shift`` steps or from the reference."""
+        if shift is None or shift < 0.0:
+            self._rough.initialise_from(rows)
+            shift = 0.0
+        before: Array | None = None
+        for _ in range(MOST_ITERATIONS):
+            plan = self._rough.solve(x0, rows, share=shift)
+            shift = 0.0
+            if not plan.ok:
+                self._rough.initialise_from(rows)
+                break
+            if before is not None and np.abs(plan.u - before).max() < FAR:
+                break
+            before = plan.u
+        return self._exact.solve(x0, rows, plan.x, plan.u)
