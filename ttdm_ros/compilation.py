@@ -78,6 +78,8 @@ def cached_library(
 
 def _build(library: Path, make: Callable[[Path], Sources]) -> None:
     """Compile next to the final place, then move the result there in one step."""
+    for left_over in library.parent.parent.glob(f"{library.parent.name}.*/"):  # of a build that was killed
+        shutil.rmtree(left_over, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=f"{library.parent.name}.", dir=library.parent.parent))
     try:
         _compile(work, make(work), library.name)

@@ -162,7 +162,7 @@ def test_weights_without_description_are_not_overwritten_either(bundle):
 
 def test_a_place_where_nothing_can_be_written_is_refused(small, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(BundleError, match="cannot be written to .*choose another folder"):
+    with pytest.raises(BundleError, match=r"cannot be written to .*choose another folder"):
         save_model(small, tmp_path / "file" / "mine")
 
 

@@ -1,6 +1,7 @@
 """Models: what they predict against torch, and what they refuse to be made of."""
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def by_packed_numbers(sizes, numbers, z):
         return taken
 
     h = list(z)
-    for i, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (before, after) in enumerate(pairwise(sizes)):
         rows = [take(before) for _ in range(after)]
         bias = take(after)
         h = [sum(w * x for w, x in zip(row, h, strict=True)) + b for row, b in zip(rows, bias, strict=True)]

@@ -52,7 +52,8 @@ class Problem:
 
     def network(self, z):
         names = self.model.specification.inputs
-        h = np.concatenate([part for name, part in zip(("q", "v", "tau"), np.split(z, 3), strict=True) if name in names])
+        parts = dict(zip(("q", "v", "tau"), np.split(z, 3), strict=True))
+        h = np.concatenate([parts[name] for name in names])
         h = (h - self.model.input_mean) / self.model.input_std
         for layer in self.model.layers[:-1]:
             h = np.tanh(layer.weight @ h + layer.bias)
@@ -103,11 +104,11 @@ class Problem:
             total += self.stage_cost(x, np.zeros(7) if last else u[k], rows[k], last)
             if k > 0:
                 out = self.violation(x)
-                total += self.config.slack_linear * out.sum() + 0.5 * self.config.slack_quadratic * out @ out
+                total += 0.5 * self.config.slack_quadratic * out @ out
         return total
 
-    def gradient(self, x0, u, rows, step=1e-4):
-        """Of the cost by the torques (N, 7), by central differences."""
+    def gradient(self, x0, u, rows, step=3e-6):
+        """Of the cost by the torques (N, 7), by differences so small that no state bound is crossed."""
         gradient = np.zeros_like(u)
         for index in np.ndindex(*u.shape):
             change = np.zeros_like(u)
@@ -135,10 +136,7 @@ class Case:
     def converge(self, x0, rows=None, *, calls=60, guess=None):
         """The solution that real-time iterations at one state end in."""
         rows = self.rows if rows is None else rows
-        if guess is None:
-            self.solver.initialise(np.tile(x0, (len(self.x), 1)), np.zeros_like(self.u))
-        else:
-            self.solver.initialise(*guess)
+        self.solver.initialise(*(guess or (np.tile(x0, (len(self.x), 1)), np.zeros_like(self.u))))
         plan = None
         for _ in range(calls):
             before, plan = plan, self.solver.solve(x0, rows)

@@ -74,8 +74,7 @@ def test_the_hessian_is_gauss_newton_with_the_jacobian_of_the_residual(ocp, case
     np.testing.assert_allclose(terminal, expected[7:, 7:], atol=1e-6 * np.abs(expected).max())
 
 
-def test_neither_cost_nor_hessian_depends_on_where_the_model_lies(ocp, case, stage):
-    x, u, row = stage
+def test_neither_cost_nor_hessian_depends_on_where_the_model_lies(ocp):
     for expression in (ocp.model.cost_expr_ext_cost, ocp.model.cost_expr_ext_cost_custom_hess):
         model_pointer = ocp.model.p[problem.PARAMETERS - 1]
         assert not ca.depends_on(expression, model_pointer)

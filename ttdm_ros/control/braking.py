@@ -23,7 +23,7 @@ class Braking:
         """Brake from ``now`` [s] on."""
         self._since = now
 
-    def torque(self, now: float, q: Array, v: Array) -> Array:
+    def torque(self, q: Array, v: Array) -> Array:
         """Return the torque (7,) [N·m] that decelerates the arm at q [rad], v [rad/s]."""
         limit = self._arm.limits.acceleration
         deceleration = np.clip(-_RATE * v, -limit, limit)

@@ -29,6 +29,12 @@ class ControllerConfig(Config):
     missed: int = Field(default=10, ge=1, le=1000)
     """Solves in a row that come after their deadline until the arm is stopped."""
 
+    exploration: float = Field(default=0.0, ge=0.0, le=0.2)
+    """Standard deviation of random torques added while driving, as a share of the torque limits; for recording."""
+    exploration_bandwidth: float = Field(default=3.0, gt=0.0, le=50.0)
+    """Above it the random torques fall off [Hz]."""
+    exploration_seed: int = Field(default=0, ge=0, le=2**31)
+
     @property
     def period(self) -> float:
         """Time between two solves [s]."""

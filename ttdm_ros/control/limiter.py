@@ -1,7 +1,5 @@
 """The last step of every command: finite, within torque limits, within torque-rate limits."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,8 +26,9 @@ class TorqueLimiter:
 
         What is not finite counts as no change.
         """
-        if not math.isfinite(float(wanted.sum())):
-            wanted = np.where(np.isfinite(wanted), wanted, self.torque)
+        finite = np.isfinite(wanted)
+        if not finite.all():
+            wanted = np.where(finite, wanted, self.torque)
         target = np.minimum(np.maximum(wanted, -self._effort), self._effort)
         step = self._rate * max(elapsed, 0.0)
         allowed = np.minimum(np.maximum(target, self.torque - step), self.torque + step)

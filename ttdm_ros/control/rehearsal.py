@@ -62,7 +62,7 @@ def try_model(solver: MpcSolver, model: PredictionModel, task: Task, now: Solve 
     if now is None:
         stages = solver.config.dt * np.arange(solver.config.horizon + 1)
         x0 = np.concatenate((solver.arm.home, np.zeros(7)))
-        rows = task.timeline(x0[:7], x0[7:], 1.0).rows(stages)
+        rows = task.timeline(x0[:7], x0[7:], 1.0).rows(np.asarray(stages, dtype=np.float64))
         solver.initialise_from(rows)
     else:
         x0, rows = now.plan.x[0].copy(), now.rows

@@ -1,4 +1,4 @@
-"""The tip as numbers that go into messages: positions [m], unit quaternions (x, y, z, w), twists along the base axes."""
+"""The tip as numbers that go into messages: positions [m], unit quaternions x, y, z, w, twists along the base axes."""
 
 import numpy as np
 import pinocchio as pin
@@ -26,6 +26,11 @@ def tip_poses(arm: Arm, q: Array) -> Array:
         position, rotation = arm.tip_pose(posture)
         poses[i, :3], poses[i, 3:] = position, pin.Quaternion(rotation).coeffs()
     return poses
+
+
+def tip_distance(arm: Arm, row: Array, q: Array) -> float:
+    """Return how far the tip at ``q`` (7,) [rad] is from where a reference row (33,) wants it [m]."""
+    return float(np.linalg.norm(arm.tip_pose(q)[0] - row[:3]))
 
 
 def rotation_of(quaternion: Array) -> Array:

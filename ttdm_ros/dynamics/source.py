@@ -9,6 +9,8 @@ from pathlib import Path
 import casadi as ca
 
 from ttdm_ros.dynamics.specification import ModelSpecification
+from ttdm_ros.systems import ldl, recursions
+from ttdm_ros.systems import rigid_body as rigid_body_module
 from ttdm_ros.systems.arm import Arm
 from ttdm_ros.systems.rigid_body import rigid_body
 
@@ -18,12 +20,13 @@ VECTORISED = ("model.c",)
 
 def key_parts(arm: Arm, specification: ModelSpecification) -> list[str]:
     """Return what the model's code depends on, for the hash of a compiled library."""
+    modules = [Path(module.__file__ or "") for module in (ldl, recursions, rigid_body_module)]
     return [
         arm.fingerprint,
         specification.structure,
         str(specification.packed_sizes),
         ca.CasadiMeta.version(),
-        *texts([SOURCES, Path(__file__)]),
+        *texts([SOURCES, *modules, Path(__file__)]),
     ]
 
 

@@ -73,10 +73,15 @@ class NetworkStack(nn.Module):
     def model(self, index: int, name: str) -> PredictionModel:
         """Return one of the models as numbers."""
         layers = tuple(
-            Layer(weight=w[index].detach().cpu().double().numpy().copy(), bias=b[index, 0].detach().cpu().double().numpy().copy())
+            Layer(
+                weight=w[index].detach().cpu().double().numpy().copy(),
+                bias=b[index, 0].detach().cpu().double().numpy().copy(),
+            )
             for w, b in zip(self.weights, self.biases, strict=True)
         )
-        norms = {n: getattr(self, n).cpu().double().numpy() for n in ("input_mean", "input_std", "output_mean", "output_std")}
+        norms = {
+            n: getattr(self, n).cpu().double().numpy() for n in ("input_mean", "input_std", "output_mean", "output_std")
+        }
         return PredictionModel(specification=self.specification, layers=layers, name=name, robot=self.robot, **norms)
 
 

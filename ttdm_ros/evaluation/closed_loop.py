@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ttdm_ros.control.config import ControllerConfig
 from ttdm_ros.control.controller import Controller
 from ttdm_ros.control.phase import Phase
+from ttdm_ros.control.rehearsal import check_robot
 from ttdm_ros.control.timeline import Task
 from ttdm_ros.dynamics.bundle import load_model
 from ttdm_ros.dynamics.model import PredictionModel
@@ -68,10 +69,11 @@ def evaluate(
     Raises:
         TtdmError: one of them cannot be used together with the others.
     """
-    arm = load_arm(robot)
-    return run(
-        MpcSolver(arm, load_model(model)), Task(arm, load_task(task)), load_plant(plant), seed=seed, progress=progress
-    )
+    arm, prediction = load_arm(robot), load_model(model)
+    check_robot(prediction, arm)
+    # All else is checked before the solver, which may have to be compiled.
+    resolved, simulated = _with_an_end(Task(arm, load_task(task))), load_plant(plant)
+    return run(MpcSolver(arm, prediction), resolved, simulated, seed=seed, progress=progress)
 
 
 def run(
@@ -99,11 +101,10 @@ def run(
         TaskError: the task has no end.
         PlantError: the simulation diverged.
     """
-    if task.is_live:
-        raise TaskError(f"the task '{task.config.name}' follows a live target and has no end; choose one with a path")
+    task = _with_an_end(task)
     if model is not None:
         solver.set_model(model)
-    controller = Controller(solver, task, config)
+    controller = Controller(solver, task, config, clock=lambda: 0.0)  # a result does not depend on the machine
     arm, simulated = solver.arm, MujocoPlant(solver.arm, plant, seed=seed)
     weights = solver.config.stage_weights()
     period, latency = 1.0 / STATE_RATE, LATENCY
@@ -125,6 +126,12 @@ def run(
                 progress(controller.progress)
         simulated.advance(period - latency)
     return _result(arm_pose=arm.tip_pose, samples=samples, weights=weights, controller=controller, solve_us=solve_us)
+
+
+def _with_an_end(task: Task) -> Task:
+    if task.is_live:
+        raise TaskError(f"the task '{task.config.name}' follows a live target and has no end; choose one with a path")
+    return task
 
 
 def _result(

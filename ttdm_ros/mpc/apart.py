@@ -1,6 +1,6 @@
 """Compiling a solver in a process of its own, so that the one that asks goes on undisturbed.
 
-    python -m ttdm_ros.mpc.apart ROBOT BASE_FRAME TIP_FRAME MODEL STAGES
+python -m ttdm_ros.mpc.apart ROBOT BASE_FRAME TIP_FRAME MODEL STAGES
 """
 
 import os
@@ -92,7 +92,7 @@ def _compile(words: list[str], cancelled: Callable[[], bool]) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compile one solver; return 0, or 1 after one sentence on standard error."""
+    """Compile a solver for a robot, its base and tip frame, a model, and a number of stages; return the exit code."""
 
     def leave(_number: int, _frame: FrameType | None) -> NoReturn:
         raise SystemExit(1)  # so that what is half made is removed

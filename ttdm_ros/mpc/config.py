@@ -34,8 +34,8 @@ class MpcConfig(Config):
     terminal_factor: Positive = 2.0
     """Weights of the last stage over those of the others."""
     slack_quadratic: Positive = 1.0e5
-    """Penalty on leaving the bounds of q and v, half of it per rad² and (rad/s)²; quadratic alone, so that the optimal cost
-    has a gradient everywhere, which its sensitivities need."""
+    """Penalty on leaving the bounds of q and v, half of it per rad² and (rad/s)²; quadratic alone, so that the optimal
+    cost has a gradient everywhere, which its sensitivities need."""
     velocity_share: float = Field(default=0.95, gt=0.0, le=1.0)
     """Share of the joint velocity limits that the plan keeps to."""
     effort_share: float = Field(default=0.95, gt=0.0, le=1.0)

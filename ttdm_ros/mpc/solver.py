@@ -29,6 +29,7 @@ _SIGNATURES: dict[str, tuple[type | None, list[Any]]] = {
     "ttdm_initialise": (None, [_POINTER] * 3),
     "ttdm_tick": (_INT, [_POINTER] * 3 + [_LONG, _DOUBLE] + [_POINTER] * 4),
     "ttdm_predict": (None, [_POINTER] * 3 + [_DOUBLE, _INT, _POINTER]),
+    "ttdm_predict_along": (None, [_POINTER] * 4 + [_INT, _POINTER]),
     "ttdm_evaluate": (None, [_POINTER] * 4),
 }
 
@@ -62,7 +63,7 @@ class Plan:
         return self.status == 0
 
     def at(self, time: float) -> tuple[Array, Array]:
-        """Return state (14,) and torque (7,) planned for a time [s]; beyond the ends the first or last step goes on.
+        """Return state (14,) and torque (7,) planned for a time [s]; those of the ends before and after the plan.
 
         Within a step acceleration is constant, as the semi-implicit Euler step has it.
         """
@@ -127,16 +128,20 @@ class MpcSolver:
             self._library.ttdm_free(self._solver)
             self._solver = None
 
+    def takes(self, model: PredictionModel) -> bool:
+        """Whether a model has the shape that this solver was compiled for."""
+        return (model.specification.structure, model.specification.packed_sizes) == (
+            self.specification.structure,
+            self.specification.packed_sizes,
+        )
+
     def set_model(self, model: PredictionModel) -> None:
         """Predict with another model from the next solve on.
 
         Raises:
             SolverError: its network has another shape, so it needs another solver.
         """
-        if (model.specification.structure, model.specification.packed_sizes) != (
-            self.specification.structure,
-            self.specification.packed_sizes,
-        ):
+        if not self.takes(model):
             raise SolverError(
                 f"the model '{model.name}' has structure {model.specification.structure} with hidden layers "
                 f"{list(model.specification.hidden)}, the solver {self.specification.structure} with "
@@ -148,7 +153,11 @@ class MpcSolver:
         self.model = model
 
     def set_weights(self, stage: Array, terminal: Array) -> None:
-        """Weigh the 33 entries of a stage's residual anew; see ``MpcConfig.stage_weights``."""
+        """Weigh the 33 entries of a stage's residual anew; see ``MpcConfig.stage_weights``.
+
+        Raises:
+            ValueError: an array has another shape than (33,).
+        """
         both = [np.ascontiguousarray(weights, dtype=np.float64) for weights in (stage, terminal)]
         if any(weights.shape != (TABLE_COLUMNS,) for weights in both):
             raise ValueError(f"weights must have shape ({TABLE_COLUMNS},)")
@@ -174,9 +183,13 @@ class MpcSolver:
 
         Returns:
             The plan; look at ``ok`` before following it.
+
+        Raises:
+            ValueError: ``rows`` has another shape or type.
         """
-        if rows.shape != (self.config.horizon + 1, TABLE_COLUMNS) or rows.strides[1] != 8 or rows.strides[0] % 8:
-            raise ValueError(f"rows must be float64 of shape ({self.config.horizon + 1}, {TABLE_COLUMNS})")
+        shape = (self.config.horizon + 1, TABLE_COLUMNS)
+        if rows.shape != shape or rows.dtype != np.float64 or rows.strides[1] != 8 or rows.strides[0] % 8:
+            raise ValueError(f"rows must be float64 of shape {shape}, the numbers of a row side by side")
         self._x0[:] = x0
         status = self._library.ttdm_tick(
             self._solver,
@@ -203,6 +216,13 @@ class MpcSolver:
         """Return the state (14,) after ``duration`` [s] with the torque ``u`` (7,), in that many model steps."""
         x, u = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(u, dtype=np.float64)
         self._library.ttdm_predict(self._solver, x.ctypes.data, u.ctypes.data, duration, steps, self._following_address)
+        return self._following.copy()
+
+    def predict_along(self, x: Array, u: Array, durations: Array) -> Array:
+        """Return the state (14,) after the torques ``u`` (n, 7), each held for its duration (n,) [s], a step each."""
+        x, u = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(u, dtype=np.float64)
+        addresses = (array.ctypes.data for array in (x, u, np.ascontiguousarray(durations, dtype=np.float64)))
+        self._library.ttdm_predict_along(self._solver, *addresses, len(u), self._following_address)
         return self._following.copy()
 
     def acceleration(self, z: Array) -> tuple[Array, Array]:

@@ -5,31 +5,16 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from rclpy.callback_groups import CallbackGroup
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
+from ttdm_ros.nodes.gate import Gate
 from ttdm_ros.recording.config import KnownTopic
 from ttdm_ros.recording.qos import Qos, hears, request_for
 
 _OVERLAP = 2.0  # [s] that a replaced subscription is kept, until its successor surely hears every publisher
-
-
-class _Gate(CallbackGroup):
-    """Keeps what is in it out of the executor's wait set while it is closed."""
-
-    is_open = False
-
-    def can_execute(self, entity: Any) -> bool:
-        return self.is_open
-
-    def beginning_execution(self, entity: Any) -> bool:
-        return False
-
-    def ending_execution(self, entity: Any) -> None:
-        return
 
 
 class DrainedTopic:
@@ -57,8 +42,8 @@ class DrainedTopic:
         self._node = node
         self._depth = queue_depth
         self._class = _message_class(known.msgtype)
-        self._messages = _Gate()  # never opened: the owner takes the messages
-        self._events = _Gate()  # opened now and then: while waited on, these events wake the executor at every message
+        self._messages = Gate()  # never opened: the owner takes the messages
+        self._events = Gate()  # opened now and then: while waited on, these events wake the executor at every message
         self.offers = offers_of(node, name)
         if self.offers:
             self._policies = request_for(self.offers)
@@ -149,7 +134,7 @@ def _message_class(msgtype: str) -> type[Any]:
     found = getattr(importlib.import_module(f"{package}.msg"), name, None)
     if found is None:
         raise ImportError(msgtype)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _as_qos(profile: QoSProfile) -> Qos:

@@ -160,9 +160,10 @@ static void shift(struct ttdm_solver *s, double share)
     }
 }
 
-// Gain of the first input on the first state, by the Riccati recursion on the quadratic problem just solved. Inputs of
-// the first stage that are at a bound do not move. Square-root form: [B A]ᵀ L Lᵀ [B A] + diag(R, Q) is factorised, and
-// the lower right block of its Cholesky factor is the L of the stage before.
+// Gain of the first input on the first state, by the Riccati recursion on the quadratic problem just solved. Inputs that
+// are at a bound do not move; bounds of (q, v) are soft and count as if they were not there. Square-root form:
+// [B A]ᵀ L Lᵀ [B A] + diag(R, Q) is factorised, and the lower right block of its Cholesky factor is the L of the stage
+// before.
 static void riccati(struct ttdm_solver *s, double *gain)
 {
     double q[NX * NX], r[NU * NU], a[NX * NX], b[NX * NU];
@@ -176,9 +177,8 @@ static void riccati(struct ttdm_solver *s, double *gain)
         get_at_stage(s, k, "R", r);
         blasfeo_pack_tran_dmat(NX, NU, b, NX, &s->gradient, 0, 0);
         blasfeo_pack_tran_dmat(NX, NX, a, NX, &s->gradient, NU, 0);
-        if (k == 0)
-            for (int i = 0; i < NU; i++)
-                if (s->u[0][i] <= s->u_lower[i] + 1e-6 || s->u[0][i] >= s->u_upper[i] - 1e-6) r[i * NU + i] += 1e12;
+        for (int i = 0; i < NU; i++)
+            if (s->u[k][i] <= s->u_lower[i] + 1e-6 || s->u[k][i] >= s->u_upper[i] - 1e-6) r[i * NU + i] += 1e12;
         blasfeo_dtrmm_rlnn(NZ, NX, 1.0, &s->factor, NU, NU, &s->gradient, 0, 0, &s->product, 0, 0);
         blasfeo_dgese(NZ, NZ, 0.0, &s->factor, 0, 0);
         blasfeo_pack_dmat(NU, NU, r, NU, &s->factor, 0, 0);
@@ -240,6 +240,19 @@ void ttdm_predict(struct ttdm_solver *s, const double *x, const double *u, doubl
         memcpy(z, following, NX * sizeof(double));
     }
     if (steps == 0) memcpy(following, x, NX * sizeof(double));
+}
+
+// Predict through `count` torques u (count, NU), each held for its duration, a step each.
+void ttdm_predict_along(struct ttdm_solver *s, const double *x, const double *u, const double *durations, int count,
+                        double *following)
+{
+    double z[NZ];
+    memcpy(following, x, NX * sizeof(double));
+    for (int i = 0; i < count; i++) {
+        memcpy(z, following, NX * sizeof(double));
+        memcpy(z + NX, u + i * NU, NU * sizeof(double));
+        ttdm_step(&s->model, z, durations[i], following);
+    }
 }
 
 // Acceleration and its Jacobian (NJ, NZ) as the solver sees them, for tests and diagnosis.

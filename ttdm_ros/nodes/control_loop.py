@@ -1,0 +1,234 @@
+"""The thread that answers joint states; the executor's threads ask it to do things between two of them."""
+
+import contextlib
+import gc
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from ttdm_ros.control.controller import Answer, Controller, Solve
+from ttdm_ros.control.phase import Phase
+from ttdm_ros.control.tip import tip_distance
+from ttdm_ros.errors import SolverError
+from ttdm_ros.nodes.controller_topics import ControllerTopics
+from ttdm_ros.nodes.joint_order import JointOrder, JointStateError
+from ttdm_ros.nodes.state_source import StateSource, Watchdog
+
+T = TypeVar("T")
+
+AT_REST = (Phase.INACTIVE, Phase.STOPPED)
+
+_IDLE_S = 0.05  # between two looks at what is asked, while nothing is commanded
+_WAIT_S = 0.005  # for a joint state
+_SILENT_WAIT_S = 0.002  # the same once they are late: torque goes to zero in steps of this time
+_STATUS_S, _DIAGNOSTICS_S, _MARKERS_S, _GARBAGE_S = 0.1, 1.0, 0.15, 5.0
+_PATIENCE_S = 10.0  # for the thread to do what it is asked
+
+
+class ControlLoop:
+    """Runs a controller from joint states to commands, in a thread of its own, from ``start`` to ``stop``.
+
+    It owns the controller: others reach it through ``call``. Nothing else is waited on, and what is not urgent (status,
+    markers, collecting garbage) is done one thing at a time after a command has gone out.
+
+    Attributes:
+        failure: what ended the thread, if it was not ``stop``.
+        last_solve: the newest solve since the activation.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        source: StateSource,
+        topics: ControllerTopics,
+        *,
+        prediction_rate: float,
+        ros_time_ns: Callable[[], int] | None,
+        on_rest: Callable[[], object],
+    ) -> None:
+        """Take what to run.
+
+        Args:
+            controller: to run.
+            source: of joint states.
+            topics: to publish on.
+            prediction_rate: predictions published a second [Hz].
+            ros_time_ns: returns simulated time [ns]; None if time is the wall clock's.
+            on_rest: called in the thread whenever the arm has come to rest and nothing is commanded any more, and when
+                the thread has failed.
+        """
+        self.controller = controller
+        self.failure: BaseException | None = None
+        self.last_solve: Solve | None = None
+        self._source, self._topics = source, topics
+        self._order = JointOrder(controller.arm.joint_names)
+        self._watchdog = Watchdog(ros_time_ns)
+        self._on_rest = on_rest
+        self._prediction_every = 1.0 / prediction_rate if prediction_rate > 0.0 else np.inf
+        self._predicted = self._told = 0.0
+        self._counted = (0, 0)  # missed and failed solves at the last status
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._rested = threading.Event()
+        self._ending = False
+        self._chores: list[list[Any]] = [
+            [_STATUS_S, 0.0, self._publish_status],
+            [_MARKERS_S, 0.0, self._publish_markers],
+            [_GARBAGE_S, 0.0, lambda: gc.collect(1)],
+        ]
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what the arm does then is up to its own watchdog, so let it come to rest before."""
+        self._ending = True
+        self._jobs.put(lambda: None)
+        self._thread.join()
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Return what ``function`` returns when called in the thread between two joint states, or raise what it raises.
+
+        Raises:
+            SolverError: the thread has ended.
+        """
+        future: Future[T] = Future()
+
+        def job() -> None:
+            try:
+                future.set_result(function())
+            except Exception as error:
+                future.set_exception(error)
+
+        self._jobs.put(job)
+        if not self._thread.is_alive():
+            raise SolverError("the controller has ended; configure it again")
+        return future.result(timeout=_PATIENCE_S)
+
+    def activate(self) -> None:
+        """Begin with the next joint state."""
+
+        def begin() -> None:
+            self._source.drop()
+            self._watchdog.begin()
+            self.last_solve = None
+            self.controller.activate()
+
+        self.call(begin)
+
+    def deactivate(self, timeout: float) -> bool:
+        """Bring the arm to rest; return whether it did within ``timeout`` [s]."""
+
+        def leave() -> None:
+            self._rested.clear()
+            self._watchdog.is_leaving = True
+            if self.controller.phase is not Phase.STOPPED:  # after a fault, its cause stays in the status
+                self.controller.deactivate()
+            if self.controller.phase in AT_REST:
+                self._rested.set()
+
+        self.call(leave)
+        return self._rested.wait(timeout)
+
+    def _run(self) -> None:
+        try:
+            while not self._ending:
+                self._cycle()
+        except BaseException as error:
+            self.failure = error
+            self._on_rest()
+
+    def _cycle(self) -> None:
+        if self.controller.phase in AT_REST:
+            with contextlib.suppress(queue.Empty):
+                self._jobs.get(timeout=_IDLE_S)()
+        else:
+            self._answer_states()
+            if self.controller.phase in AT_REST:
+                self._rested.set()
+                self._on_rest()
+            while not self._jobs.empty():
+                self._jobs.get()()
+        now = time.monotonic()
+        for chore in self._chores:
+            if now >= chore[1]:
+                chore[1] = now + chore[0]
+                chore[2]()
+                break
+
+    def _answer_states(self) -> None:
+        """Wait for joint states and answer the newest one of the arm, or their absence."""
+        silent = self._watchdog.silence > self.controller.config.stale_after
+        self._source.wait(_SILENT_WAIT_S if silent else _WAIT_S)
+        newest = None
+        try:
+            while (data := self._source.take()) is not None:
+                newest = self._order.read(data) or newest
+        except JointStateError as error:
+            self.controller.stop(str(error), known=False)
+            newest = None
+        if newest is None or not self._watchdog.is_new(newest.stamp_ns):
+            self._send(self.controller.on_silence(self._watchdog.silence))
+            return
+        answer = self.controller.on_state(*newest)
+        self._send(answer)
+        self._watchdog.note(newest.stamp_ns)
+        if answer.solve is not None:
+            self._report(answer.solve, newest.stamp_ns)
+
+    def _send(self, answer: Answer) -> None:
+        if answer.tau is not None:
+            self._topics.command(answer.tau)
+
+    def _report(self, solve: Solve, stamp_ns: int) -> None:
+        self.last_solve = solve
+        delay = self.controller.config.delay
+        self._topics.solved(solve, stamp_ns, delay, self.controller.phase)
+        now = time.monotonic()
+        if now - self._predicted >= self._prediction_every and solve.plan.ok:
+            self._predicted = now
+            self._topics.predicted(solve, stamp_ns + round(1e9 * delay))
+
+    def _publish_markers(self) -> None:
+        if self.last_solve is not None and self.last_solve.plan.ok:
+            self._topics.markers(self.last_solve)
+
+    def _publish_status(self) -> None:
+        controller, solve = self.controller, self.last_solve
+        model, error = controller.solver.model, ""
+        if solve is not None:
+            error = f"{1e3 * tip_distance(controller.arm, solve.rows[0], solve.plan.x[0, :7]):.3f}"
+        values = {
+            "phase": controller.phase.name.lower(),
+            "progress": f"{controller.progress:.4f}",
+            "tracking_error_mm": error,
+            "solve_us": "" if solve is None else f"{solve.plan.solve_us:.0f}",
+            "tick_us": "" if solve is None else f"{solve.tick_us:.0f}",
+            "missed": str(controller.missed),
+            "failed": str(controller.failed),
+            "model": model.name,
+            "fingerprint": model.fingerprint,
+            "task": controller.task.config.name,
+            "fault": controller.fault or "",
+        }
+        counts = (controller.missed, controller.failed)
+        level, message = DiagnosticStatus.OK, controller.phase.name.lower()
+        if counts != self._counted:
+            level, message = DiagnosticStatus.WARN, f"{counts[0]} solves came late and {counts[1]} failed so far"
+        if blocked := controller.blocked:
+            level, message = DiagnosticStatus.WARN, blocked
+        if controller.fault is not None:
+            level, message = DiagnosticStatus.ERROR, controller.fault
+        self._counted = counts
+        now = time.monotonic()
+        everywhere = now - self._told >= _DIAGNOSTICS_S
+        if everywhere:
+            self._told = now
+        self._topics.status(values, level, message, everywhere=everywhere)
