@@ -64,7 +64,10 @@ setup(
         "torch",
         "zstandard",
     ],
-    extras_require={"test": ["pytest", "pytest-timeout"]},  # by this name colcon knows that pytest runs the tests
+    extras_require={
+        "test": ["pytest", "pytest-timeout"],  # by this name colcon knows that pytest runs the tests
+        "tensorboard": ["tensorboard"],
+    },
     zip_safe=False,
     entry_points={
         "console_scripts": [
@@ -72,6 +75,8 @@ setup(
             "mpc_controller = ttdm_ros.nodes.mpc_controller:main",
             "recorder = ttdm_ros.nodes.recorder:main",
             "simulator = ttdm_ros.nodes.simulator:main",
+            "export_sensitivities = ttdm_ros.commands.executables:export_sensitivities",
+            "trainer = ttdm_ros.commands.executables:trainer",
         ],
     },
 )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ttdm_ros import __version__
-from ttdm_ros.commands import benchmark, demo, evaluate, info, record, report, salvage
+from ttdm_ros.commands import benchmark, demo, evaluate, info, record, report, salvage, sensitivities, train
 from ttdm_ros.errors import TtdmError
 
 _INTERRUPTED = 130
@@ -18,6 +18,8 @@ _COMMANDS = {
     "record": record,
     "salvage": salvage,
     "report": report,
+    "sensitivities": sensitivities,
+    "train": train,
     "evaluate": evaluate,
     "benchmark": benchmark,
 }

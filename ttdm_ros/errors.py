@@ -25,6 +25,10 @@ class BagError(TtdmError):
     """A bag cannot be read or written, or lacks the topics that are needed."""
 
 
+class SensitivityError(TtdmError):
+    """A folder of sensitivities is incomplete, or was made of other bags, with another model or other settings."""
+
+
 class SolverError(TtdmError):
     """acados or a compiler is missing, or the optimal control problem cannot be compiled or solved."""
 

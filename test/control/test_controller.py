@@ -412,7 +412,7 @@ def test_the_reference_of_a_live_target_can_be_asked_for_at_any_state(new_rig, l
 def test_a_target_out_of_reach_is_refused_and_the_arm_goes_on(new_rig, live):
     rig = new_rig(live)
     rig.start(Phase.TRACKING)
-    with pytest.raises(TaskError, match="outside|out of reach"):
+    with pytest.raises(TaskError, match=r"outside|out of reach"):
         rig.controller.set_target(np.array([9.0, 0.0, 0.5]), np.eye(3))
     assert rig.state().tau is not None
     assert rig.phase is Phase.TRACKING

@@ -38,7 +38,9 @@ def test_the_nearest_torque_that_is_allowed_is_commanded(seed):
         torque = limiter.apply(wanted, elapsed)
         lower, upper = np.maximum(-EFFORT, before - RATE * elapsed), np.minimum(EFFORT, before + RATE * elapsed)
         for i in range(7):
-            candidates = np.concatenate((np.linspace(lower[i], upper[i], 1001), [np.clip(wanted[i], lower[i], upper[i])]))
+            candidates = np.concatenate(
+                (np.linspace(lower[i], upper[i], 1001), [np.clip(wanted[i], lower[i], upper[i])])
+            )
             best = candidates[np.abs(candidates - wanted[i]).argmin()]
             assert torque[i] == pytest.approx(best, abs=1e-9)
         before = torque

@@ -1,4 +1,4 @@
-"""References over the time since activation: continuous, resting at their ends, slowed down along the path by a stop."""
+"""References over the time since activation: continuous, at rest at both ends, slowed down along the path by a stop."""
 
 import numpy as np
 import pytest

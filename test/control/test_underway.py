@@ -12,7 +12,9 @@ from ttdm_ros.mpc.solver import MpcSolver
 
 @pytest.fixture(scope="module")
 def solver(panda):
-    return MpcSolver(panda, PredictionModel.nominal(ModelSpecification(structure="nominal", hidden=[])), MpcConfig(horizon=5))
+    return MpcSolver(
+        panda, PredictionModel.nominal(ModelSpecification(structure="nominal", hidden=[])), MpcConfig(horizon=5)
+    )
 
 
 @pytest.fixture
@@ -52,9 +54,7 @@ def test_commands_act_one_after_the_other_each_after_the_delay(panda, solver, x)
 def test_a_command_acts_until_the_next_one_comes_however_long(panda, solver, x):
     underway = CommandsUnderway(0.004)
     underway.send(0.0, np.full(7, 2.0))
-    np.testing.assert_allclose(
-        underway.foresee(solver, 0.5, x), steps(panda, x, (np.full(7, 2.0), 0.004)), rtol=1e-10
-    )
+    np.testing.assert_allclose(underway.foresee(solver, 0.5, x), steps(panda, x, (np.full(7, 2.0), 0.004)), rtol=1e-10)
 
 
 def test_a_reset_forgets_what_was_sent(panda, solver, x):

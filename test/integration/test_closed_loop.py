@@ -52,7 +52,6 @@ def test_the_bag_is_complete(recording: Recording) -> None:
         assert series is not None
         np.testing.assert_array_equal(series.sequence, np.arange(1, len(series) + 1))
     assert recording.prediction is not None
-    assert recording.status is not None
 
 
 def test_the_arm_follows_its_path_within_its_limits(world: Any, run: dict[str, Any], recording: Recording) -> None:

@@ -13,6 +13,8 @@ from lifecycle_msgs.msg import Transition
 from safetensors.numpy import load_file, save_file
 
 from ttdm_ros.dynamics.bundle import load_model, save_model
+from ttdm_ros.dynamics.model import PredictionModel
+from ttdm_ros.dynamics.specification import ModelSpecification
 from ttdm_ros.recording.reader import Recording
 
 # A busy machine is no fault here.
@@ -109,6 +111,8 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     good = dataclasses.replace(nominal, output_mean=nominal.output_mean + 0.01)
     save_model(good, folder / "good")
     save_model(dataclasses.replace(nominal, robot="fr3"), folder / "stranger")
+    other_shape = ModelSpecification(structure="residual", hidden=(8,))
+    save_model(PredictionModel.random(other_shape, seed=0, scale=0.01), folder / "other_shape")
     save_model(good, folder / "nan")
     weights = load_file(folder / "nan" / "weights.safetensors")
     save_file(weights | {"output_mean": np.full(7, np.nan)}, folder / "nan" / "weights.safetensors")
@@ -132,6 +136,17 @@ def test_a_model_is_exchanged_while_the_arm_moves_and_a_bad_one_is_refused(movin
     assert moving.status["fingerprint"] == good.fingerprint
     assert moving.phase in ("approach", "tracking")
     assert moving.status["fault"] == ""
+
+
+def test_a_model_of_another_shape_gets_a_solver_of_its_own_while_the_arm_moves(moving: Any, bundles: Path) -> None:
+    assert moving.set_model(str(bundles / "other_shape")) == (True, "")
+    fingerprint = load_model(bundles / "other_shape").fingerprint
+    moving.until(lambda: moving.status.get("fingerprint") == fingerprint)
+    moving.hear(5)
+    assert moving.status["fault"] == ""
+    assert moving.set_model("nominal") == (True, "")
+    moving.until(lambda: moving.models[-1].startswith("nominal"))
+    assert moving.phase in ("approach", "tracking", "holding")
 
 
 def test_a_controller_that_is_killed_leaves_an_arm_that_holds(moving: Any) -> None:

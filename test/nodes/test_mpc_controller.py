@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from scipy.spatial.transform import Rotation
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 
+from geometry_msgs.msg import Point, PoseStamped, Quaternion
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -28,9 +30,11 @@ from trajectory_msgs.msg import MultiDOFJointTrajectory
 from ttdm_ros.config import parse
 from ttdm_ros.control.phase import Phase
 from ttdm_ros.dynamics.bundle import load_model, save_model
+from ttdm_ros.errors import SolverError, TaskError
 from ttdm_ros.evaluation.ros_domain import free_domain
+from ttdm_ros.nodes.controller_node import MpcController
 from ttdm_ros.nodes.controller_parameters import MpcControllerConfig
-from ttdm_ros.nodes.mpc_controller import MpcController, main
+from ttdm_ros.nodes.mpc_controller import main
 from ttdm_ros.paths import share_folder
 
 DOMAIN = free_domain()
@@ -338,3 +342,52 @@ def test_a_model_takes_over_while_the_arm_is_driven(
     count = len(arm.commands)
     arm.until(lambda: len(arm.commands) > count + 20)
     assert node._configured.controller.phase is Phase.APPROACH
+
+
+# Live target
+
+
+def target(node: MpcController, frame: str, below: float = 0.05, length: float = 1.0) -> PoseStamped:
+    """Return the home pose of the tip, a little lower, with a quaternion of some length."""
+    message = PoseStamped()
+    message.header.frame_id = frame
+    (x, y, z), rotation = node.arm.tip_pose(node.arm.home)
+    message.pose.position = Point(x=x, y=y, z=z - below)
+    message.pose.orientation = Quaternion(
+        **dict(zip("xyzw", length * Rotation.from_matrix(rotation).as_quat(), strict=True))
+    )
+    return message
+
+
+def test_a_live_target_is_followed_and_a_bad_one_is_refused(
+    make: Callable[..., MpcController], arm_of: Callable[[MpcController], StandingArm]
+) -> None:
+    node = make(*PATIENT, "task:=live")
+    arm = arm_of(node)
+    assert node.trigger_configure() is SUCCESS
+    assert node.trigger_activate() is SUCCESS
+    arm.until(lambda: any("driving" in event for event in arm.events))
+    height = arm.references[-1].points[0].transforms[0].translation.z
+    node.set_target(target(node, "panda_link0"))
+    arm.until(lambda: arm.references[-1].points[0].transforms[0].translation.z < height - 0.02)
+    for message, reason in (
+        (target(node, "world"), "in the frame 'world'; give it in 'panda_link0'"),
+        (target(node, "panda_link0", below=2.0), "outside the workspace"),
+        (target(node, "panda_link0", length=9.0), "send a unit quaternion"),
+    ):
+        with pytest.raises(TaskError, match=reason):
+            node.set_target(message)
+
+
+def test_a_target_for_a_task_with_a_path_is_refused(
+    make: Callable[..., MpcController], arm_of: Callable[[MpcController], StandingArm]
+) -> None:
+    node = make(*PATIENT, "task:=circle")
+    with pytest.raises(SolverError, match="not configured"):
+        node.set_target(target(node, "panda_link0"))
+    arm = arm_of(node)
+    assert node.trigger_configure() is SUCCESS
+    assert node.trigger_activate() is SUCCESS
+    arm.until(lambda: arm.commands)
+    with pytest.raises(TaskError, match="follows a path, not a target"):
+        node.set_target(target(node, "panda_link0"))

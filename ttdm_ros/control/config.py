@@ -14,7 +14,7 @@ class ControllerConfig(Config):
     """Solves a second [Hz]; never more than there are joint states."""
     between: Literal["feedback", "plan"] = "feedback"
     """What is commanded at joint states between two solves: ``feedback``: u + K (x - x_plan); ``plan``: u alone."""
-    delay: float = Field(default=0.004, ge=0.0, le=0.1)
+    delay: float = Field(default=0.002, ge=0.0, le=0.1)
     """From a joint state's stamp to the moment at which the command that answers it acts; the plan starts there [s]."""
     approach_speed: float = Field(default=0.25, gt=0.0, le=1.0)
     """Share of the velocity and acceleration limits used on the way to the start of the task."""

@@ -16,7 +16,7 @@ from ttdm_ros.dynamics.specification import JOINTS, NX, ModelSpecification
 from ttdm_ros.errors import BundleError
 
 
-class NetworkStack(nn.Module):
+class NetworkStack(nn.Module):  # type: ignore[misc]
     """M networks r_w of equal specification and normalisation.
 
     Attributes:
@@ -46,6 +46,9 @@ class NetworkStack(nn.Module):
             self.register_buffer(name, torch.tensor(getattr(first, name)))
         if any(model.specification != first.specification for model in models):
             raise BundleError("only models of one specification train side by side; give them the same layers")
+        columns = first.specification.columns
+        whole = columns == list(range(columns[0], columns[-1] + 1))
+        self._columns = slice(columns[0], columns[-1] + 1) if whole else columns  # a slice copies nothing
         layers = range(len(first.layers))
         self.weights = nn.ParameterList(
             nn.Parameter(torch.tensor(np.stack([model.layers[i].weight for model in models]))) for i in layers
@@ -60,7 +63,7 @@ class NetworkStack(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return r_w (M, n, 7) [rad/s²] at z = (q, v, tau), (M, n, 21) or (n, 21) for all."""
-        h = (z[..., self.specification.columns] - self.input_mean) / self.input_std
+        h = (z[..., self._columns] - self.input_mean) / self.input_std
         if h.dim() == 2:
             h = h.expand(len(self), *h.shape)
         last = len(self.weights) - 1
@@ -85,7 +88,7 @@ class NetworkStack(nn.Module):
         return PredictionModel(specification=self.specification, layers=layers, name=name, robot=self.robot, **norms)
 
 
-class _Nominal(torch.autograd.Function):
+class _Nominal(torch.autograd.Function):  # type: ignore[misc]
     """a_nominal with its analytic Jacobian; computed on the CPU in double precision, whatever the tensor is."""
 
     @staticmethod

@@ -56,6 +56,8 @@ class Plan:
     """Time in acados [µs]."""
     call_us: float
     """Time in compiled code [µs]."""
+    gain_us: float = 0.0
+    """Of it, for the gain [µs]."""
 
     @property
     def ok(self) -> bool:
@@ -113,7 +115,7 @@ class MpcSolver:
         if not self._solver:
             raise SolverError("acados could not create the solver; is there memory left?")
         self._x, self._u = np.zeros((horizon + 1, NX)), np.zeros((horizon, NU))
-        self._gain, self._times = np.zeros((NU, NX)), np.zeros(3)
+        self._gain, self._times = np.zeros((NU, NX)), np.zeros(4)
         self._x0, self._following = np.zeros(NX), np.zeros(NX)
         self._results = tuple(a.ctypes.data for a in (self._x, self._u, self._gain, self._times))
         self._x0_address, self._following_address = self._x0.ctypes.data, self._following.ctypes.data
@@ -207,9 +209,10 @@ class MpcSolver:
             u=self._u.copy(),
             gain=self._gain.copy(),
             status=status,
-            iterations=int(times[2]),
+            iterations=int(times[3]),
             solve_us=1e6 * times[1],
             call_us=1e6 * times[0],
+            gain_us=1e6 * times[2],
         )
 
     def predict(self, x: Array, u: Array, duration: float, steps: int = 1) -> Array:

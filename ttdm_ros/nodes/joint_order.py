@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ttdm_ros.errors import BagError, TtdmError
 from ttdm_ros.recording.cdr import scan
+from ttdm_ros.recording.definitions import typestore
 
 Array = NDArray[np.float64]
 
@@ -54,6 +55,7 @@ class JointOrder:
 
     def __init__(self, joints: Sequence[str]) -> None:
         """``joints``: names of the arm's joints, base to tip."""
+        typestore()  # takes a tenth of a second at its first use, which must not be at a joint state
         self._joints = tuple(joints)
         self._known: dict[int, _Known] = {}
 

@@ -1,264 +1,24 @@
-"""Lifecycle node ``mpc_controller``: joint states in, torques of a model predictive controller out.
+"""Lifecycle node ``mpc_controller``: joint states in, torques of a model predictive controller out."""
 
-What it does is in ``ttdm_ros.control``; the thread that does it is in ``control_loop``. Here are the parameters, the
-states of the lifecycle, and what can be asked of a running controller: another model, another target.
-"""
-
-import gc
 import os
 import re
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import FrameType
-from typing import Any
 
-import numpy as np
 import rclpy
-from geometry_msgs.msg import PoseStamped
-from rcl_interfaces.msg import SetParametersResult
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.exceptions import ParameterException
 from rclpy.executors import MultiThreadedExecutor
-from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
-from rclpy.node import Node
-from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
-from ttdm_ros import topics
-from ttdm_ros.control.controller import Controller
-from ttdm_ros.control.phase import Phase
-from ttdm_ros.control.rehearsal import rehearse
-from ttdm_ros.control.timeline import Task
-from ttdm_ros.control.tip import rotation_of
-from ttdm_ros.dynamics.model import PredictionModel
-from ttdm_ros.errors import SolverError, TaskError, TtdmError
-from ttdm_ros.mpc.apart import Robot
-from ttdm_ros.mpc.tasks.config import load_task
-from ttdm_ros.nodes.control_loop import ControlLoop
-from ttdm_ros.nodes.controller_parameters import MpcControllerConfig
-from ttdm_ros.nodes.controller_topics import ControllerTopics
-from ttdm_ros.nodes.model_exchange import ModelExchange
-from ttdm_ros.nodes.parameters import read_parameters
-from ttdm_ros.nodes.state_source import StateSource
-from ttdm_ros.systems.arm import load_arm
+from ttdm_ros.errors import TtdmError
+from ttdm_ros.nodes.controller_node import MpcController
 
-_AT_REST_LIMIT_S = 6.0  # beyond the stop time: settling and braking have their own limits, which are shorter
 _SWITCH_INTERVAL_S = 2e-4  # after which a Python thread that computes makes room for the control thread
 _SIM_TIME_POLL_S = 0.01
-
-
-class MpcController(LifecycleNodeMixin, Node):
-    """Loads, tries and compiles in the executor's threads; everything that moves the arm is the control loop's.
-
-    Attributes:
-        problem: why the last transition failed, in a sentence.
-        is_starting: whether the process ends if the present transition fails.
-    """
-
-    def __init__(self, stopping: threading.Event, **node_arguments: Any) -> None:
-        """Read the parameters.
-
-        Args:
-            stopping: set when the process shall end; work that takes long gives up then.
-            node_arguments: passed on to the node.
-
-        Raises:
-            TtdmError: a parameter or the robot cannot be used.
-        """
-        Node.__init__(self, "mpc_controller", automatically_declare_parameters_from_overrides=True, **node_arguments)
-        # Transitions and parameters are served side by side: a model that is being prepared must not hold up a stop.
-        self._transitions = MutuallyExclusiveCallbackGroup()
-        LifecycleNodeMixin.__init__(self, callback_group=self._transitions)
-        self.config = read_parameters(self, MpcControllerConfig, changeable=("model",))
-        self.problem: str | None = None
-        self.is_starting = False
-        config = self.config
-        self.arm = load_arm(config.robot, base_frame=config.base_frame or None, tip_frame=config.tip_frame or None)
-        self._models = ModelExchange(
-            Robot(arm=self.arm, name=config.robot, base_frame=config.base_frame, tip_frame=config.tip_frame),
-            config.mpc,
-            torque_share=config.swap_share,
-            announce=self._log,
-            cancelled=stopping.is_set,
-        )
-        self._loop: ControlLoop | None = None
-        self._is_active = False
-        self._states = StateSource(self)
-        self._topics = ControllerTopics(self, self.arm, config.mpc)
-        self._at_rest = self.create_guard_condition(self._on_rest, callback_group=self._transitions)
-        self.create_subscription(PoseStamped, topics.TARGET, self._on_target, 1)
-        self.add_on_set_parameters_callback(self._on_parameters)
-
-    @property
-    def failure(self) -> BaseException | None:
-        """What ended the control thread, None if nothing did."""
-        return None if self._loop is None else self._loop.failure
-
-    def start(self) -> bool:
-        """Configure and activate; return whether that worked."""
-        self.is_starting = True
-        try:
-            return all(
-                trigger() is TransitionCallbackReturn.SUCCESS
-                for trigger in (self.trigger_configure, self.trigger_activate)
-            )
-        finally:
-            self.is_starting = False
-
-    def end(self) -> None:
-        """Bring the arm to rest if it moves, and end the control thread."""
-        if self._is_active:
-            self.trigger_deactivate()
-        self._release()
-
-    # Lifecycle
-
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the task and the model, make the solver, and rehearse; nothing is commanded."""
-        return self._transition(self._configure)
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Ramp in with the next joint state."""
-        return self._transition(self._activate)
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Bring the arm to rest; the control thread goes on meanwhile."""
-        return self._transition(self._deactivate)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free what was configured."""
-        return self._transition(self._release)
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Bring the arm to rest, then free everything."""
-        return self._transition(self._shut_down)
-
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything after an error that nobody foresaw, so that the node can be configured again."""
-        return self._transition(self._release)
-
-    def _transition(self, work: Callable[[], None]) -> TransitionCallbackReturn:
-        """Do the work of a transition; an error that was foreseen leaves the state as it was."""
-        self.problem = None
-        try:
-            work()
-        except TtdmError as error:
-            self.problem = str(error)
-            if not self.is_starting:  # then it is what the process ends with
-                self.get_logger().error(self.problem)
-            return TransitionCallbackReturn.FAILURE
-        except Exception:
-            self.problem = traceback.format_exc()
-            self.get_logger().fatal(self.problem)
-            return TransitionCallbackReturn.ERROR
-        return TransitionCallbackReturn.SUCCESS
-
-    def _configure(self) -> None:
-        task = Task(self.arm, load_task(self.config.task))
-        source = str(self.get_parameter("model").value)
-        model = self._models.load(source)
-        solver = self._models.make_solver(model, source)
-        rehearse(solver, task, self.config.controller)
-        controller = Controller(solver, task, self.config.controller, on_event=self._tell)
-        sim_time = bool(self.get_parameter("use_sim_time").value)
-        self._loop = ControlLoop(
-            controller,
-            self._states,
-            self._topics,
-            prediction_rate=self.config.prediction_rate,
-            ros_time_ns=(lambda: int(self.get_clock().now().nanoseconds)) if sim_time else None,
-            on_rest=self._at_rest.trigger,
-        )
-        self._topics.show_path(task.reference.position)
-        self._topics.active_model(model.name, model.fingerprint)
-        self._loop.start()
-        self._tell(f"configured: {self.arm.name}, task '{task.config.name}', model '{model.name}' {model.fingerprint}")
-
-    def _activate(self) -> None:
-        # Collecting garbage stops every thread: what is there by now stays, and the loop collects what is new itself.
-        gc.collect()
-        gc.freeze()
-        gc.disable()
-        self._configured.activate()
-        self._is_active = True
-
-    def _deactivate(self) -> None:
-        limit = self.config.controller.stop_time + _AT_REST_LIMIT_S
-        if not self._configured.deactivate(limit):
-            raise SolverError(
-                f"the arm did not come to rest within {limit:g} s; check its driver, and deactivate again"
-            )
-        self._is_active = False
-        gc.enable()
-        gc.unfreeze()
-
-    def _release(self) -> None:
-        if self._loop is not None:
-            self._loop.stop()
-        self._loop = None
-        self._is_active = False
-
-    def _shut_down(self) -> None:
-        if self._is_active:
-            self._deactivate()
-        self._release()
-
-    def _on_rest(self) -> None:
-        """After a fault go to the lifecycle's inactive state, so that an activation is what it takes to go on."""
-        if self._is_active and self._configured.controller.phase is Phase.STOPPED:
-            self.trigger_deactivate()
-
-    @property
-    def _configured(self) -> ControlLoop:
-        if self._loop is None:
-            raise SolverError("the controller is not configured; configure it first")
-        return self._loop
-
-    def _tell(self, text: str) -> None:
-        self._topics.event(text)
-        self._log(text)
-
-    def _log(self, text: str) -> None:
-        log = self.get_logger()
-        if text.startswith("fault"):
-            log.error(text)
-        else:
-            log.info(text)
-
-    # While it runs
-
-    def _on_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
-        for parameter in parameters:
-            if parameter.name == "model":
-                try:
-                    if self._loop is None:
-                        self._models.load(parameter.value)  # it is made use of when the node is configured
-                    else:
-                        self._models.exchange(parameter.value, self._loop, self._tell_model)
-                except TtdmError as error:
-                    self.get_logger().warning(f"model refused: {error}")
-                    return SetParametersResult(successful=False, reason=str(error))
-        return SetParametersResult(successful=True)
-
-    def _tell_model(self, model: PredictionModel) -> None:
-        self._topics.active_model(model.name, model.fingerprint)
-        self._tell(f"model '{model.name}' {model.fingerprint} predicts from now on")
-
-    def _on_target(self, message: PoseStamped) -> None:
-        try:
-            frame = message.header.frame_id
-            if frame != self.arm.base_frame:
-                raise TaskError(f"a live target is given in the frame '{frame}'; give it in '{self.arm.base_frame}'")
-            position, quaternion = message.pose.position, message.pose.orientation
-            rotation = rotation_of(np.array([quaternion.x, quaternion.y, quaternion.z, quaternion.w]))
-            place = np.array([position.x, position.y, position.z])
-            loop = self._configured
-            loop.call(lambda: loop.controller.set_target(place, rotation))
-        except TtdmError as error:
-            self.get_logger().warning(f"target refused: {error}", throttle_duration_sec=1.0)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -295,13 +55,17 @@ def _run(node: MpcController, stopping: threading.Event) -> str | None:
     executor.add_node(node)
     # Simulated time comes hundreds of times a second; it is looked at now and then, so that it does not wake rclpy.
     timeout = 0.0 if node.get_parameter("use_sim_time").value else 0.1
-    while not stopping.wait(_SIM_TIME_POLL_S) and node.failure is None:
-        executor.spin_once(timeout_sec=timeout)
+    problem = None
+    try:
+        while not stopping.wait(_SIM_TIME_POLL_S) and node.failure is None:
+            executor.spin_once(timeout_sec=timeout)
+    except Exception:  # of a callback; the arm shall come to rest all the same
+        problem = traceback.format_exc()
     if node.failure is not None:
         return "".join(traceback.format_exception(node.failure))
     executor.shutdown()
     node.end()
-    return node.problem
+    return problem or node.problem
 
 
 def _fail(problem: str) -> int:

@@ -1,8 +1,9 @@
 """Sensitivities of recorded samples: the problem solved and differentiated where the arm has been."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,12 @@ from ttdm_ros.systems.arm import Arm
 from ttdm_ros.training.trajectory import Trajectory
 
 Array = NDArray[np.float64]
+Hessian = Literal["exact", "gauss_newton"]
 
 FAR = 5.0  # [N·m] an acados step larger than this is worth another one before Newton's method takes over
 MOST_ITERATIONS = 12  # of acados, from a cold start
+GAUSS_NEWTON_ITERATIONS = 200  # it converges linearly
+GAUSS_NEWTON_TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,14 +57,37 @@ class SampleSensitivities:
 class Differentiator:
     """Solves and differentiates the problem at one sample after another of a trajectory."""
 
-    def __init__(self, arm: Arm, model: PredictionModel, config: MpcConfig | None = None) -> None:
+    def __init__(
+        self,
+        arm: Arm,
+        model: PredictionModel,
+        config: MpcConfig | None = None,
+        *,
+        hessian: Hessian = "exact",
+        announce: Callable[[str], None] | None = None,
+    ) -> None:
         """Prepare both solvers.
+
+        Args:
+            arm: whose problem it is.
+            model: to predict with.
+            config: of the problem; defaults if left out.
+            hessian: ``exact``: of the Lagrangian; ``gauss_newton``: acados' own, always convex, but its derivatives
+                neglect the curvature of the dynamics.
+            announce: told, in a sentence, when something has to be compiled.
 
         Raises:
             SolverError: acados or a compiler is missing.
         """
         self.config = config or MpcConfig()
-        self._rough = MpcSolver(arm, model, self.config)
+        self._options: dict[str, Any] = {}
+        if hessian == "gauss_newton":
+            self._options = {
+                "exact": False,
+                "iterations": GAUSS_NEWTON_ITERATIONS,
+                "tolerance": GAUSS_NEWTON_TOLERANCE,
+            }
+        self._rough = MpcSolver(arm, model, self.config, announce=announce)
         self._exact = ExactSolver(arm, model, self.config)
 
     def samples(self, trajectory: Trajectory, starts: NDArray[np.intp], p: int) -> SampleSensitivities:
@@ -105,4 +132,4 @@ class Differentiator:
             if before is not None and np.abs(plan.u - before).max() < FAR:
                 break
             before = plan.u
-        return self._exact.solve(x0, rows, plan.x, plan.u)
+        return self._exact.solve(x0, rows, plan.x, plan.u, **self._options)

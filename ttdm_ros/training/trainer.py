@@ -1,7 +1,7 @@
 """Training: a one-step checkpoint, then fine-tuning on weighted rollouts; many models of one shape side by side."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,36 +10,16 @@ from torch import Tensor
 
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.dynamics.nominal import NominalBatch
-from ttdm_ros.dynamics.torch_form import NetworkStack, rollout
+from ttdm_ros.dynamics.torch_form import NetworkStack
 from ttdm_ros.training.config import TrainingConfig
 from ttdm_ros.training.dataset import Windows
+from ttdm_ros.training.optimiser import History, Progress, Schedule, optimise, validation_rows
+from ttdm_ros.training.resume import ResumeFile
+from ttdm_ros.training.rollouts import Rollouts
 from ttdm_ros.training.sensitivities import SampleSensitivities
 from ttdm_ros.training.weightings import Context, Weighting
 
 Array = NDArray[np.float64]
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Where a training is."""
-
-    stage: str
-    step: int
-    steps: int
-    training: tuple[float, ...]
-    """Loss of each model over the last batches, relative to the checkpoint."""
-    validation: tuple[float, ...]
-    """Best validation loss of each model so far, likewise."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class History:
-    """Losses over the steps, a column a model."""
-
-    step: list[int] = field(default_factory=list)
-    training: list[list[float]] = field(default_factory=list)
-    validation: list[list[float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,7 +29,8 @@ class Trained:
     models: list[PredictionModel]
     history: History
     best: list[float]
-    """Best validation loss of each model, relative to the checkpoint's for fine-tuning [1], absolute otherwise."""
+    """Best validation loss of each model: relative to the checkpoint's for fine-tuning, and to the variance of what is
+    to be explained for the checkpoint itself."""
 
 
 def device_of(config: TrainingConfig) -> torch.device:
@@ -66,42 +47,43 @@ def train_base(
     *,
     robot: str = "",
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    resume: ResumeFile | None = None,
 ) -> Trained:
     """Train the one-step checkpoint of every seed: the mean squared error of the state after one step.
 
     With semi-implicit Euler that error is the acceleration's, times dt and dt²/2: a regression.
+
+    Args:
+        windows: rollouts, of which the first steps are used.
+        config: settings.
+        seeds: of the initial weights, one a model.
+        robot: name of the robot the models are for.
+        on_progress: told now and then.
+        resume: where the state is kept.
     """
-    train = ~windows.validation
-    target = windows.residual if config.specification.structure == "residual" else windows.residual + windows.nominal
-    z = windows.z
+    train = windows.training
+    target = windows.residual if config.specification.structure == "residual" else windows.taken[:, 0]
+    z = windows.z[:, 0]
     columns = config.specification.columns
-    means = {
+    norms = {
         "input_mean": z[train][:, columns].mean(axis=0),
         "input_std": np.maximum(z[train][:, columns].std(axis=0), 1e-3),
         "output_mean": target[train].mean(axis=0),
         "output_std": np.maximum(target[train].std(axis=0), 1e-6),
     }
-    models = [_initial(config, seed, means, robot) for seed in seeds]
-    networks = NetworkStack(models).to(device_of(config))
-    scale = float(np.square(target[train] - means["output_mean"]).sum(axis=1).mean())
-    inputs, outputs = _tensors(networks, z, target)
+    networks = _stack([_initial(config, seed, norms, robot) for seed in seeds], config)
+    scale = max(float(np.square(target[train] - norms["output_mean"]).sum(axis=1).mean()), 1e-300)
+    inputs, outputs = _tensor(networks, z), _tensor(networks, target)
 
-    def loss(index: Tensor, rows: Tensor) -> Tensor:
+    def loss(rows: Tensor) -> Tensor:
         error = networks(inputs[rows]) - outputs[rows]
         return error.square().sum(dim=-1).mean(dim=-1) / scale
 
-    return _optimise(
-        networks,
-        loss,
-        windows,
-        stage="checkpoint",
-        names=[f"seed_{seed}" for seed in seeds],
-        steps=config.base_steps,
-        rate=config.base_rate,
-        batch=config.base_batch,
-        config=config,
-        on_progress=on_progress,
-    )
+    names = [f"one_step_{seed}" for seed in seeds]
+    schedule = _schedule(config, "checkpoint", config.base_steps, config.base_rate, config.base_batch)
+    rows = np.flatnonzero(train), np.flatnonzero(windows.validation)
+    history, best = optimise(networks, loss, rows, names, schedule, on_progress=on_progress, resume=resume)
+    return Trained(models=[networks.model(i, name) for i, name in enumerate(names)], history=history, best=best)
 
 
 def fine_tune(
@@ -112,174 +94,108 @@ def fine_tune(
     nominal: NominalBatch,
     config: TrainingConfig,
     *,
+    seeds: Sequence[int] | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    resume: ResumeFile | None = None,
 ) -> Trained:
     """Fine-tune every checkpoint with every weighting, all together, on the same batches.
 
     Args:
         checkpoints: of one specification and normalisation.
         weightings: to tune with.
-        windows: rollouts of at least ``config.p`` steps.
+        windows: rollouts of ``config.p`` steps.
         sensitivities: of the same samples; None if no weighting needs them.
         nominal: acceleration of the arm.
         config: settings.
+        seeds: of the checkpoints, for the models' names; counted from 0 if left out.
         on_progress: told now and then.
+        resume: where the state is kept.
 
     Returns:
-        Models in the order of weightings, within each in that of the checkpoints.
-    """
-    p, seeds = config.p, len(checkpoints)
-    usable = np.ones(len(windows), dtype=bool) if sensitivities is None else sensitivities.good
-    context = Context(
-        x=windows.x[:, : p + 1],
-        training=~windows.validation & usable,
-        sensitivities=sensitivities,
-        floor=config.floor,
-        clip=config.clip,
-    )
-    networks = NetworkStack([checkpoint for _ in weightings for checkpoint in checkpoints]).to(device_of(config))
-    factors = [_tensors(networks, weighting.factors(context))[0] for weighting in weightings]
-    x, u, first = _tensors(networks, windows.x[:, : p + 1], windows.u[:, :p], windows.nominal)
+        Models in the order of weightings, within each in that of the checkpoints. Losses are relative to those of the
+        checkpoint on the validation data.
 
-    def loss(index: Tensor, rows: Tensor) -> Tensor:
-        error = rollout(networks, x[rows, 0], u[rows], windows.dt, nominal, first[rows]) - x[rows, 1:]
-        losses = []
-        for i, (weighting, factor) in enumerate(zip(weightings, factors, strict=True)):
-            own = error[i * seeds : (i + 1) * seeds]
-            f = factor[rows] if len(factor) > 1 else factor
-            weighted = torch.einsum("npri,mnpi->mnpr", f.expand(own.shape[1], *f.shape[1:]), own)
-            if weighting.coupled:
-                weighted = weighted.sum(dim=2, keepdim=True)
-            losses.append(weighted.square().sum(dim=(2, 3)).mean(dim=1))
-        return torch.cat(losses)
+    Raises:
+        ConfigError: a weighting needs sensitivities, and there are none.
+    """
+    usable = np.ones(len(windows), dtype=bool) if sensitivities is None else sensitivities.good
+    training, validation = windows.training & usable, windows.validation & usable
+    context = Context(x=windows.x, training=training, sensitivities=sensitivities, floor=config.floor, clip=config.clip)
+    networks = _stack([checkpoint for _ in weightings for checkpoint in checkpoints], config)
+    rollouts = Rollouts(windows, networks, nominal, method=config.nominal)
+    weigh = [_Weighed(weighting, context, networks) for weighting in weightings]
+    groups = len(weightings), len(checkpoints)
+
+    def loss(rows: Tensor) -> Tensor:
+        errors = rollouts.errors(rows).unflatten(0, groups)
+        return torch.cat([each(own, rows) for each, own in zip(weigh, errors, strict=True)])
 
     with torch.no_grad():
-        sample = _tensors_of_rows(np.flatnonzero(context.training), networks, most=4096, seed=config.seed)
-        scale = loss(sample, sample).clamp_min(1e-300)
-    names = [f"{weighting.name}_{i}" for weighting in weightings for i in range(seeds)]
-    return _optimise(
+        scale = loss(validation_rows(np.flatnonzero(validation), networks, config.seed)).clamp_min(1e-30)
+    names = [f"{weighting.name}_{seed}" for weighting in weightings for seed in seeds or range(len(checkpoints))]
+    history, best = optimise(
         networks,
-        lambda index, rows: loss(index, rows) / scale,
-        windows,
-        usable=usable,
-        stage="fine-tuning",
-        names=names,
-        steps=config.steps,
-        rate=config.rate,
-        batch=config.batch,
-        config=config,
+        lambda rows: loss(rows) / scale,
+        (np.flatnonzero(training), np.flatnonzero(validation)),
+        names,
+        _schedule(config, "fine-tuning", config.steps, config.rate, config.batch),
         on_progress=on_progress,
+        resume=resume,
     )
+    return Trained(models=[networks.model(i, name) for i, name in enumerate(names)], history=history, best=best)
+
+
+class _Weighed:
+    """The loss of one weighting."""
+
+    def __init__(self, weighting: Weighting, context: Context, networks: NetworkStack) -> None:
+        factors = weighting.factors(context)
+        self._coupled = weighting.coupled
+        self._full = None if factors.full is None else _tensor(networks, factors.full)
+        self._diagonal = None if factors.diagonal is None else _tensor(networks, factors.diagonal)
+
+    def __call__(self, errors: Tensor, rows: Tensor) -> Tensor:
+        """Return the mean loss (M,) of errors (M, n, p, 14) at the samples ``rows`` (n,)."""
+        total = errors.new_zeros(len(errors))
+        if self._full is not None:
+            factor = self._full[rows] if len(self._full) > 1 else self._full
+            weighted = (factor @ errors.unsqueeze(-1)).squeeze(-1)
+            if self._coupled:
+                weighted = weighted.sum(dim=2)
+            total = total + weighted.square().flatten(2).sum(dim=2).mean(dim=1)
+        if self._diagonal is not None:
+            scale = self._diagonal[rows] if len(self._diagonal) > 1 else self._diagonal
+            total = total + (errors * scale).square().sum(dim=(2, 3)).mean(dim=1)
+        return total
 
 
 def _initial(config: TrainingConfig, seed: int, norms: dict[str, Array], robot: str) -> PredictionModel:
     random = PredictionModel.random(config.specification, seed)
     return PredictionModel(
-        specification=config.specification, layers=random.layers, name=f"seed_{seed}", robot=robot, **norms
+        specification=config.specification, layers=random.layers, name=f"one_step_{seed}", robot=robot, **norms
     )
 
 
-def _optimise(
-    networks: NetworkStack,
-    loss: Loss,
-    windows: Windows,
-    *,
-    stage: str,
-    names: Sequence[str],
-    steps: int,
-    rate: float,
-    batch: int,
-    config: TrainingConfig,
-    on_progress: Callable[[Progress], None],
-    usable: NDArray[np.bool_] | None = None,
-) -> Trained:
-    """Adam with a cosine schedule; of every model the parameters with the best validation loss are kept."""
-    usable = np.ones(len(windows), dtype=bool) if usable is None else usable
-    training, validation = np.flatnonzero(~windows.validation & usable), np.flatnonzero(windows.validation & usable)
-    generator = np.random.default_rng(config.seed)
-    optimiser = torch.optim.AdamW(networks.parameters(), lr=rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
-    keeper = _Keeper(networks, len(names))
-    history = History()
-    held_out = _tensors_of_rows(validation, networks, most=2048, seed=config.seed)
-    recent: list[Tensor] = []
-    for step in range(steps + 1):
-        if step % config.validate_every == 0 or step == steps:
-            with torch.no_grad():
-                keeper.look(loss(held_out, held_out))
-            history.step.append(step)
-            history.validation.append(keeper.last)
-            history.training.append(torch.stack(recent).mean(dim=0).tolist() if recent else keeper.last)
-            recent.clear()
-            on_progress(
-                Progress(
-                    stage=stage,
-                    step=step,
-                    steps=steps,
-                    training=tuple(history.training[-1]),
-                    validation=tuple(keeper.best.tolist()),
-                )
-            )
-            if keeper.patience_is_over(config.patience):
-                break
-        if step == steps:
-            break
-        rows = torch.from_numpy(generator.choice(training, min(batch, len(training)))).to(networks.input_mean.device)
-        optimiser.zero_grad(set_to_none=True)
-        losses = loss(rows, rows)
-        losses.sum().backward()
-        _clip(networks, config.gradient_clip)
-        optimiser.step()
-        schedule.step()
-        recent.append(losses.detach())
-    keeper.restore()
-    models = [networks.model(i, name) for i, name in enumerate(names)]
-    return Trained(models=models, history=history, best=keeper.best.tolist())
+def _schedule(config: TrainingConfig, stage: str, steps: int, rate: float, batch: int) -> Schedule:
+    return Schedule(
+        stage=stage,
+        steps=steps,
+        rate=rate,
+        batch=batch,
+        weight_decay=config.weight_decay,
+        gradient_clip=config.gradient_clip,
+        validate_every=config.validate_every,
+        patience=config.patience,
+        seed=config.seed,
+    )
 
 
-class _Keeper:
-    """Remembers the best parameters of every model in a stack."""
-
-    def __init__(self, networks: NetworkStack, count: int) -> None:
-        self._networks = networks
-        self.best = torch.full((count,), torch.inf, dtype=torch.float64)
-        self.last: list[float] = []
-        self._since = torch.zeros(count, dtype=torch.int64)
-        self._parameters = [parameter.detach().clone() for parameter in networks.parameters()]
-
-    def look(self, losses: Tensor) -> None:
-        values = losses.detach().cpu().double()
-        better = values < self.best * (1.0 - 1e-4)
-        self.last = values.tolist()
-        self.best = torch.where(better, values, self.best)
-        self._since = torch.where(better, 0, self._since + 1)
-        for kept, parameter in zip(self._parameters, self._networks.parameters(), strict=True):
-            kept[better] = parameter.detach()[better.to(parameter.device)]
-
-    def patience_is_over(self, patience: int) -> bool:
-        return bool((self._since >= patience).all())
-
-    def restore(self) -> None:
-        with torch.no_grad():
-            for kept, parameter in zip(self._parameters, self._networks.parameters(), strict=True):
-                parameter.copy_(kept)
+def _stack(models: Sequence[PredictionModel], config: TrainingConfig) -> NetworkStack:
+    dtype = torch.float32 if config.precision == "single" else torch.float64
+    stack: NetworkStack = NetworkStack(models).to(device=device_of(config), dtype=dtype)
+    return stack
 
 
-def _clip(networks: NetworkStack, longest: float) -> None:
-    """Shorten the gradient of each model to at most ``longest``; what is not finite becomes zero."""
-    gradients = [parameter.grad for parameter in networks.parameters() if parameter.grad is not None]
-    squares = sum(gradient.square().flatten(1).sum(dim=1) for gradient in gradients)
-    norm = torch.as_tensor(squares).sqrt()
-    factor = torch.where(torch.isfinite(norm), (longest / norm.clamp_min(1e-300)).clamp_max(1.0), 0.0)
-    for gradient in gradients:
-        gradient.nan_to_num_(0.0, 0.0, 0.0).mul_(factor.reshape(-1, *[1] * (gradient.dim() - 1)))
-
-
-def _tensors(networks: NetworkStack, *arrays: Array) -> list[Tensor]:
-    return [torch.from_numpy(np.ascontiguousarray(array)).to(networks.input_mean.device) for array in arrays]
-
-
-def _tensors_of_rows(rows: NDArray[np.intp], networks: NetworkStack, *, most: int, seed: int) -> Tensor:
-    if len(rows) > most:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-    return torch.from_numpy(rows).to(networks.input_mean.device)
+def _tensor(networks: NetworkStack, array: Array) -> Tensor:
+    like = networks.weights[0]
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device=like.device, dtype=like.dtype)

@@ -2,16 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ttdm_ros import topics
-from ttdm_ros.errors import BagError
-from ttdm_ros.mpc.tasks.reference import table_rows
-from ttdm_ros.recording.reader import Recording, read_bag
-from ttdm_ros.recording.series import JointStates
 from ttdm_ros.systems.arm import Arm
 
 Array = NDArray[np.float64]
@@ -68,6 +62,12 @@ class Trajectory:
         index = np.minimum(start + self.stride * np.arange(stages + 1), len(self) - 1)
         return self.rows[index]
 
+    def part(self, first: int, last: int) -> "Trajectory":
+        """Return the samples from ``first`` to ``last``, without the latter, as a trajectory of their own."""
+        chosen = slice(first, last)
+        arrays = {name: getattr(self, name)[chosen] for name in ("time", "x", "u", "rows", "saturated")}
+        return Trajectory(source=self.source, step=self.step, dt=self.dt, **arrays)
+
 
 def resample(
     arm: Arm,
@@ -111,7 +111,7 @@ def resample(
     limit = 0.999 * arm.limits.effort
     at_limit = (np.abs(commands) >= limit).any(axis=1)
     for begin, end in _unbroken(time, acts):
-        grid = begin + step * np.arange(int((end - begin) / step + 1e-9) + 1)
+        grid = begin + step * np.arange(int((end - begin) / step + 1e-9) + 1, dtype=np.float64)
         usable = len(grid) - stride  # the last samples have no whole dt of torque after them
         if usable <= stride:
             continue
@@ -119,7 +119,7 @@ def resample(
         before, after = _integral(grid, acts, commands, integral), _integral(grid + dt, acts, commands, integral)
         first, last = (np.searchsorted(acts, t, side="right") - 1 for t in (grid, grid + dt))
         hits = np.concatenate([[0], np.cumsum(at_limit)])
-        position, velocity = _states(grid, time, q, v)
+        position, velocity = interpolate_states(grid, time, q, v)
         yield Trajectory(
             source=source,
             step=step,
@@ -132,92 +132,9 @@ def resample(
         )
 
 
-def from_bag(
-    path: Path | str, arm: Arm, *, dt: float, step: float = 0.004, delay: float = ACTUATOR_DELAY
-) -> list[Trajectory]:
-    """Read the trajectories of a bag: ours or any other with joint states and effort commands.
-
-    Where the bag holds no reference, the recorded motion itself counts as what was wanted.
-
-    Raises:
-        BagError: the bag is damaged, lacks a topic that is needed, or holds no unbroken motion under commands.
-    """
-    recording = read_bag(path, require=(topics.JOINT_STATES, topics.COMMANDS), joints=arm.joint_names)
-    states, commands = recording.joint_states, recording.commands
-    assert states is not None and commands is not None
-    _check(recording, states, arm)
-    if commands.values.shape[1] != len(arm.joint_names):
-        raise BagError(
-            f"the commands in {path} have {commands.values.shape[1]} values where {len(arm.joint_names)} torques are "
-            "needed; give the robot it was recorded with"
-        )
-    # Stamps and sending times are both ROS time; a bag that keeps no sending times has those of reception.
-    origin = int(states.stamp_ns[0])
-    time, order = np.unique(1e-9 * (states.stamp_ns - origin), return_index=True)
-    command_time, command_order = np.unique(1e-9 * (commands.publish_time_ns - origin), return_index=True)
-    good = np.isfinite(states.q[order]).all(axis=1) & np.isfinite(states.v[order]).all(axis=1)
-    finite = np.isfinite(commands.values[command_order]).all(axis=1)
-    q, v = states.q[order][good], states.v[order][good]
-    parts = list(
-        resample(
-            arm,
-            source=str(path),
-            time=time[good],
-            q=q,
-            v=v,
-            command_time=command_time[finite],
-            commands=commands.values[command_order][finite],
-            rows=_reference(recording, arm, origin, time[good], q, v),
-            dt=dt,
-            step=step,
-            delay=delay,
-        )
-    )
-    if not parts:
-        raise BagError(
-            f"{path} holds no unbroken motion of {2 * dt:.3f} s under effort commands; record the arm while it is driven"
-        )
-    return parts
-
-
-def _check(recording: Recording, states: JointStates, arm: Arm) -> None:
-    lacking = [name for name, column in zip(arm.joint_names, states.q.T, strict=True) if np.isnan(column).all()]
-    if lacking:
-        raise BagError(
-            f"the joint states in {recording.path} never hold {lacking[0]} of {arm.name}; give the robot the bag was "
-            "recorded with"
-        )
-    if np.isnan(states.v).all():
-        raise BagError(f"the joint states in {recording.path} hold no velocities; record them too")
-
-
-def _reference(
-    recording: Recording, arm: Arm, origin: int, time: Array, q: Array, v: Array
-) -> Callable[[Array], Array]:
-    """Return what was wanted as a function of time: the recorded reference, or else the recorded motion."""
-    wanted = recording.reference_joints
-    if wanted is None or len(wanted) < 2:
-        knots, posture, velocity = time, q, v
-        torque = np.zeros_like(q)
-    else:
-        knots, order = np.unique(1e-9 * (wanted.stamp_ns - origin), return_index=True)
-        posture, velocity, torque = wanted.q[order], wanted.v[order], np.nan_to_num(wanted.tau[order])
-
-    def rows(grid: Array) -> Array:
-        inside = np.clip(grid, knots[0], knots[-1])
-        at, rate = _states(inside, knots, posture, velocity)
-        poses = [arm.tip_pose(each) for each in at]
-        position, rotation = np.array([p[0] for p in poses]), np.array([p[1] for p in poses])
-        return table_rows(position, rotation, at, rate, _linear(inside, knots, torque))
-
-    return rows
-
-
 def _unbroken(time: Array, acts: Array) -> Iterator[tuple[float, float]]:
     """Yield the spans in which neither states nor commands have a gap."""
-    breaks = np.concatenate(
-        [_gaps(time, LONGEST_STATE_GAP), _gaps(acts, LONGEST_COMMAND_GAP)]
-    )
+    breaks = np.concatenate([_gaps(time, LONGEST_STATE_GAP), _gaps(acts, LONGEST_COMMAND_GAP)])
     begin, end = max(time[0], acts[0]), min(time[-1], acts[-1])
     for gap_begin, gap_end in breaks[np.argsort(breaks[:, 0])]:
         if gap_begin > begin:
@@ -239,8 +156,15 @@ def _integral(at: Array, acts: Array, commands: Array, integral: Array) -> Array
     return result
 
 
-def _states(at: Array, time: Array, q: Array, v: Array) -> tuple[Array, Array]:
-    """Positions by Hermite's cubic, velocities linearly between the samples."""
+def interpolate_states(at: Array, time: Array, q: Array, v: Array) -> tuple[Array, Array]:
+    """Return positions by Hermite's cubic and velocities by straight lines between samples, each (m, 7).
+
+    Args:
+        at: times that are wanted (m,), within those of the samples [s].
+        time: of the samples (n,), increasing [s].
+        q: positions (n, 7) [rad].
+        v: velocities (n, 7) [rad/s].
+    """
     index = np.clip(np.searchsorted(time, at, side="right") - 1, 0, len(time) - 2)
     length = (time[index + 1] - time[index])[:, None]
     s = (at - time[index])[:, None] / length
@@ -249,7 +173,8 @@ def _states(at: Array, time: Array, q: Array, v: Array) -> tuple[Array, Array]:
     return position, v[index] + s * (v[index + 1] - v[index])
 
 
-def _linear(at: Array, time: Array, values: Array) -> Array:
+def interpolate(at: Array, time: Array, values: Array) -> Array:
+    """Return ``values`` (n, c) by straight lines between samples, (m, c); arguments as for ``interpolate_states``."""
     index = np.clip(np.searchsorted(time, at, side="right") - 1, 0, len(time) - 2)
     s = ((at - time[index]) / (time[index + 1] - time[index]))[:, None]
     result: Array = values[index] + s * (values[index + 1] - values[index])

@@ -1,8 +1,8 @@
 """What an error of the predicted state costs: one class a weighting.
 
-With ε_k = x̂_{t+k} - x_{t+k}, k = 1..p, the loss of a sample is Σ_k ‖F_k ε_k‖² (or ‖Σ_k F_k ε_k‖² where coupled). A
-weighting yields the factors F_k (n, p, r, 14). To add one: derive from ``Weighting``, give it a ``name``, yield the
-factors; it can be chosen by its name everywhere.
+With ε_k = x̂_{t+k} - x_{t+k}, k = 1..p, the loss of a sample is Σ_k ‖F_k ε_k‖² + Σ_k Σ_i (d_k,i ε_k,i)², or
+‖Σ_k F_k ε_k‖² + ... where errors of different steps may cancel. A weighting yields F and d as ``Factors``. To add one:
+derive from ``Weighting``, give it a ``name``, yield the factors; it can be chosen by its name everywhere.
 """
 
 from abc import ABC, abstractmethod
@@ -19,13 +19,21 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Factors:
+    """F_k (n or 1, p, r, 14) and d_k (n or 1, p, 14); either may be None, but not both."""
+
+    full: Array | None = None
+    diagonal: Array | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Context:
     """What a weighting may look at; n samples."""
 
     x: Array
     """Recorded states (n, p + 1, 14)."""
     training: NDArray[np.bool_]
-    """Samples that are trained on (n,); means and deviations are taken over these."""
+    """Samples that are trained on (n,); means, medians and deviations are taken over these."""
     sensitivities: SampleSensitivities | None
     """Of the same samples."""
     floor: float
@@ -40,23 +48,38 @@ class Context:
 
     @property
     def g(self) -> Array:
-        """G_k (n, p, 7, 14), clipped."""
-        sensitivities = self._needed()
-        size = np.sqrt(np.square(sensitivities.g).sum(axis=(1, 2, 3)))
-        chosen = size[self.training & sensitivities.good]
-        median = float(np.median(chosen)) if len(chosen) else 1.0
-        scale = np.minimum(1.0, self.clip * median / np.maximum(size, 1e-300))
-        return sensitivities.g * scale[:, None, None, None]
+        """G_k (n, p, 7, 14), clipped: none is longer (root of all squares) than ``clip`` medians."""
+        g = self.known.g
+        return g * self._clipping(np.sqrt(np.square(g).sum(axis=(1, 2, 3))))[:, None, None, None]
 
     @property
     def value_gradient(self) -> Array:
-        """∂V/∂x_k (n, p, 14)."""
-        return self._needed().value_gradient
+        """∂V/∂x_k (n, p, 14), clipped likewise."""
+        gradient = self.known.value_gradient
+        return gradient * self._clipping(np.sqrt(np.square(gradient).sum(axis=(1, 2))))[:, None, None]
 
-    def _needed(self) -> SampleSensitivities:
+    @property
+    def known(self) -> SampleSensitivities:
+        """The sensitivities.
+
+        Raises:
+            ConfigError: there are none.
+        """
         if self.sensitivities is None:
             raise ConfigError("this weighting needs sensitivities; export them first with `ttdm sensitivities`")
         return self.sensitivities
+
+    @property
+    def chosen(self) -> NDArray[np.bool_]:
+        """Samples that are trained on and have sensitivities (n,)."""
+        return self.training & self.known.good
+
+    def _clipping(self, size: Array) -> Array:
+        """Return factors (n,) that keep sizes (n,) below ``clip`` medians."""
+        chosen = size[self.chosen]
+        median = float(np.median(chosen)) if len(chosen) else 1.0
+        factor: Array = np.minimum(1.0, self.clip * median / np.maximum(size, 1e-300))
+        return factor
 
 
 class Weighting(ABC):
@@ -64,12 +87,12 @@ class Weighting(ABC):
 
     name: ClassVar[str]
     coupled: ClassVar[bool] = False
-    """Whether errors of different steps may cancel."""
+    """Whether errors of different steps may cancel in F."""
     needs_sensitivities: ClassVar[bool] = True
 
     @abstractmethod
-    def factors(self, context: Context) -> Array:
-        """Return F_k (n or 1, p, r, 14)."""
+    def factors(self, context: Context) -> Factors:
+        """Return F and d for all samples, those without sensitivities included (any finite number will do)."""
 
 
 class Mse(Weighting):
@@ -78,9 +101,9 @@ class Mse(Weighting):
     name = "mse"
     needs_sensitivities = False
 
-    def factors(self, context: Context) -> Array:
-        """Identity."""
-        return np.broadcast_to(np.eye(14), (1, context.p, 14, 14)).copy()
+    def factors(self, context: Context) -> Factors:
+        """Ones."""
+        return Factors(diagonal=np.ones((1, context.p, 14)))
 
 
 class Variance(Weighting):
@@ -89,10 +112,10 @@ class Variance(Weighting):
     name = "variance"
     needs_sensitivities = False
 
-    def factors(self, context: Context) -> Array:
+    def factors(self, context: Context) -> Factors:
         """One over the standard deviation of each state."""
         deviation = context.x[context.training, 0].std(axis=0)
-        return np.broadcast_to(np.diag(1.0 / np.maximum(deviation, 1e-6)), (1, context.p, 14, 14)).copy()
+        return Factors(diagonal=np.tile(1.0 / np.maximum(deviation, 1e-6), (1, context.p, 1)))
 
 
 class Sensitivity(Weighting):
@@ -100,30 +123,20 @@ class Sensitivity(Weighting):
 
     name = "sensitivity"
 
-    def factors(self, context: Context) -> Array:
-        """G_k over the root of its own diagonal."""
-        g = context.g
-        if context.floor <= 0.0:
-            return g
-        return np.concatenate([np.sqrt(1.0 - context.floor) * g, np.sqrt(context.floor) * _diagonal(g)], axis=2)
+    def factors(self, context: Context) -> Factors:
+        """G_k, and the root of its own diagonal."""
+        return _with_floor(context.g, context.floor)
 
 
 class SensitivityCoupled(Weighting):
-    """‖Σ_k G_k ε_k‖², what the errors cost together; with the same floor."""
+    """‖Σ_k G_k ε_k‖², what the errors cost together; with the same floor, in which nothing cancels."""
 
     name = "sensitivity_coupled"
     coupled = True
 
-    def factors(self, context: Context) -> Array:
-        """G_k; the floor's rows of different steps lie apart, so that only G's errors cancel."""
-        g = context.g
-        if context.floor <= 0.0:
-            return g
-        count, p = g.shape[:2]
-        apart = np.zeros((count, p, p, 14, 14))
-        apart[:, np.arange(p), np.arange(p)] = _diagonal(g)
-        rows = apart.reshape(count, p, p * 14, 14)
-        return np.concatenate([np.sqrt(1.0 - context.floor) * g, np.sqrt(context.floor) * rows], axis=2)
+    def factors(self, context: Context) -> Factors:
+        """As for ``sensitivity``."""
+        return _with_floor(context.g, context.floor)
 
 
 class SensitivityDiagonal(Weighting):
@@ -131,9 +144,9 @@ class SensitivityDiagonal(Weighting):
 
     name = "sensitivity_diagonal"
 
-    def factors(self, context: Context) -> Array:
+    def factors(self, context: Context) -> Factors:
         """Root of the metric's diagonal."""
-        return _diagonal(context.g)
+        return Factors(diagonal=_diagonal(context.g))
 
 
 class SensitivityMean(Weighting):
@@ -141,14 +154,13 @@ class SensitivityMean(Weighting):
 
     name = "sensitivity_mean"
 
-    def factors(self, context: Context) -> Array:
+    def factors(self, context: Context) -> Factors:
         """Root of the mean metric."""
-        sensitivities = context.sensitivities
-        chosen = context.training if sensitivities is None else context.training & sensitivities.good
-        g = context.g[chosen]
-        mean = np.einsum("npri,nprj->pij", g, g) / max(len(g), 1)
+        g = context.g[context.chosen]
+        mean = np.einsum("npri,nprj->pij", g, g, optimize=True) / max(len(g), 1)
         values, vectors = np.linalg.eigh(mean)
-        return np.asarray((np.sqrt(np.maximum(values, 0.0))[:, :, None] * vectors.transpose(0, 2, 1))[None])
+        root = np.sqrt(np.maximum(values, 0.0))[:, :, None] * vectors.transpose(0, 2, 1)
+        return Factors(full=root[None])
 
 
 class ValueGradient(Weighting):
@@ -156,18 +168,20 @@ class ValueGradient(Weighting):
 
     name = "value_gradient"
 
-    def factors(self, context: Context) -> Array:
-        """Diagonal of the value's gradient, clipped like G."""
-        gradient = np.abs(context.value_gradient)
-        size = np.sqrt(np.square(gradient).sum(axis=(1, 2)))
-        chosen = size[context.training & (size > 0.0)]
-        median = float(np.median(chosen)) if len(chosen) else 1.0
-        gradient *= np.minimum(1.0, context.clip * median / np.maximum(size, 1e-300))[:, None, None]
-        return gradient[..., None] * np.eye(14)
+    def factors(self, context: Context) -> Factors:
+        """Size of the value's gradient, clipped like G."""
+        return Factors(diagonal=np.abs(context.value_gradient))
+
+
+def _with_floor(g: Array, floor: float) -> Factors:
+    if floor <= 0.0:
+        return Factors(full=g)
+    return Factors(full=np.sqrt(1.0 - floor) * g, diagonal=np.sqrt(floor) * _diagonal(g))
 
 
 def _diagonal(g: Array) -> Array:
-    return np.sqrt(np.square(g).sum(axis=2))[..., None] * np.eye(14)
+    diagonal: Array = np.sqrt(np.square(g).sum(axis=2))
+    return diagonal
 
 
 def weightings() -> dict[str, type[Weighting]]:

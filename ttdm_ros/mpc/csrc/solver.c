@@ -25,6 +25,8 @@
 #endif
 #define get_iterate(s, stage, field, value) ocp_nlp_out_get((s)->config, (s)->dims, (s)->out, stage, field, value)
 
+#define AT_BOUND 1e-3 // an interior-point method ends this near to a bound [N·m]
+
 struct ttdm_solver {
     struct ttdm_model model;
     ttdm_solver_capsule *capsule;
@@ -39,9 +41,9 @@ struct ttdm_solver {
     struct blasfeo_dmat factor, gradient, product; // of the Riccati recursion
 };
 
-struct ttdm_times { // [s]
-    double total, solver;
-    double iterations;
+struct ttdm_times {
+    double total, solver, gain; // [s]
+    double iterations;          // of the interior-point method
 };
 
 static double now(void)
@@ -178,7 +180,7 @@ static void riccati(struct ttdm_solver *s, double *gain)
         blasfeo_pack_tran_dmat(NX, NU, b, NX, &s->gradient, 0, 0);
         blasfeo_pack_tran_dmat(NX, NX, a, NX, &s->gradient, NU, 0);
         for (int i = 0; i < NU; i++)
-            if (s->u[k][i] <= s->u_lower[i] + 1e-6 || s->u[k][i] >= s->u_upper[i] - 1e-6) r[i * NU + i] += 1e12;
+            if (s->u[k][i] <= s->u_lower[i] + AT_BOUND || s->u[k][i] >= s->u_upper[i] - AT_BOUND) r[i * NU + i] += 1e12;
         blasfeo_dtrmm_rlnn(NZ, NX, 1.0, &s->factor, NU, NU, &s->gradient, 0, 0, &s->product, 0, 0);
         blasfeo_dgese(NZ, NZ, 0.0, &s->factor, 0, 0);
         blasfeo_pack_dmat(NU, NU, r, NU, &s->factor, 0, 0);
@@ -192,8 +194,8 @@ static void riccati(struct ttdm_solver *s, double *gain)
 
 // One real-time iteration.
 //   x0: state when the plan begins (NX). references: NY numbers of stage k at references + k * stride.
-//   share: how far to move the plan before it is the guess, in grid steps; x (N + 1, NX), u (N, NU), gain (NU, NX): results;
-//   gain may be NULL. Returns acados' status; the plan is valid if it is 0 and everything is finite.
+//   share: how far to move the plan before it is the guess, in grid steps. x (N + 1, NX), u (N, NU), gain (NU, NX): results.
+// Returns acados' status; the plan is valid if it is 0, and then everything is finite.
 int ttdm_tick(struct ttdm_solver *s, double *x0, const double *references, long stride, double share, double *x,
               double *u, double *gain, struct ttdm_times *times)
 {
@@ -217,7 +219,9 @@ int ttdm_tick(struct ttdm_solver *s, double *x0, const double *references, long 
     for (int k = 0; k < TTDM_N; k++)
         for (int i = 0; i < NU; i++) sum += s->u[k][i];
     if (status == 0 && !isfinite(sum)) status = -1;
-    if (status == 0 && gain != NULL) riccati(s, gain);
+    const double solved = now();
+    if (status == 0) riccati(s, gain);
+    times->gain = now() - solved;
     memcpy(x, s->x, sizeof s->x);
     memcpy(u, s->u, sizeof s->u);
     double *table; // rows of (status, iterations, ...) of the quadratic problem; the first row is empty

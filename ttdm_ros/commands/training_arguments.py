@@ -1,0 +1,66 @@
+"""Arguments that `ttdm sensitivities` and `ttdm train` share."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ttdm_ros.commands.arguments import add_robot, positive_float, positive_int
+
+if TYPE_CHECKING:
+    from ttdm_ros.mpc.config import MpcConfig
+    from ttdm_ros.systems.arm import Arm
+    from ttdm_ros.training.config import SamplingConfig
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the bags, the robot, how the bags are sampled, and how sensitivities are worked out."""
+    parser.add_argument("bag", nargs="+", type=Path, metavar="BAG", help="bag folders, or single .mcap or .db3 files")
+    add_robot(parser, default="panda", default_text="panda")
+    parser.add_argument("--namespace", help="namespace of the topics (default: the only one in a bag)")
+    parser.add_argument("--p", type=positive_int, default=4, help="steps of the rollouts (default: %(default)s)")
+    parser.add_argument(
+        "--spacing", type=positive_int, metavar="N", help="rollouts start at every Nth sample of 4 ms (default: 2)"
+    )
+    parser.add_argument(
+        "--delay", type=positive_float, metavar="SECONDS", help="from a command to its effect (default: 0.003)"
+    )
+    parser.add_argument(
+        "--model",
+        default="nominal",
+        help="model of models/, or a path to a bundle, whose sensitivities are taken (default: %(default)s, as they "
+        "need no training before them, and exist where those of a learned model may not)",
+    )
+    parser.add_argument(
+        "--hessian",
+        choices=["exact", "gauss_newton"],
+        default="exact",
+        help="of the Lagrangian (default), or acados' own, for models with which the problem is not convex",
+    )
+    parser.add_argument(
+        "--mpc", type=Path, metavar="FILE", help="YAML file with weights and grid of the problem (default: built in)"
+    )
+    parser.add_argument("--jobs", type=positive_int, metavar="N", help="processes (default: one a processor)")
+
+
+def arm_of(given: argparse.Namespace) -> "Arm":
+    """Load the arm that was given."""
+    from ttdm_ros.systems.arm import load_arm
+
+    return load_arm(given.robot, base_frame=given.base_frame, tip_frame=given.tip_frame)
+
+
+def mpc_of(given: argparse.Namespace) -> "MpcConfig":
+    """Load the settings of the problem."""
+    from ttdm_ros.config import load
+    from ttdm_ros.mpc.config import MpcConfig
+
+    return MpcConfig() if given.mpc is None else load(given.mpc, MpcConfig)
+
+
+def sampling_of(given: argparse.Namespace, mpc: "MpcConfig") -> "SamplingConfig":
+    """Return how the bags are sampled, with the step of the problem's grid."""
+    from ttdm_ros.config import parse
+    from ttdm_ros.training.config import SamplingConfig
+
+    content = {"dt": mpc.dt, "step": mpc.dt / 5, "spacing": given.spacing, "delay": given.delay}
+    return parse({key: value for key, value in content.items() if value is not None}, SamplingConfig, "arguments")
