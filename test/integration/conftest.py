@@ -178,7 +178,7 @@ class World:
     def activate(self) -> None:
         """Activate the controller and wait until it moves the arm."""
         assert self.transit(Transition.TRANSITION_ACTIVATE)
-        self.until_phase("approach", "tracking")
+        self.until_phase("approach", "tracking", "holding")
         self.hear(8)
 
     def set_model(self, value: str) -> tuple[bool, str]:

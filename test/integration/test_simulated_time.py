@@ -1,12 +1,10 @@
 """Time comes from the simulator: a pause is no fault, and nobody has to wait for its end to stop."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-from ttdm_ros.recording.reader import Recording
 
 PLANT = {"plant": "payload_friction", "publish_clock": True, "real_time_factor": 0.5, "rate": 250}
 CONTROLLER = {"task": "circle", "autostart": True, "controller__missed": 1000, "controller__stale_periods": 10.0}
@@ -29,15 +27,13 @@ def test_a_pause_is_no_fault(moving: Any) -> None:
     moving.simulator = {}
     moving.until(lambda: moving.simulator.get("holding") == "false")
     assert moving.status["fault"] == ""
-    assert moving.phase in ("approach", "tracking")
+    assert moving.phase in ("approach", "tracking", "holding")
 
 
-def test_it_ends_cleanly_while_the_simulation_is_paused(
-    moving: Any, commands_allowed: Callable[[Recording, Any], int]
-) -> None:
+def test_it_ends_cleanly_while_the_simulation_is_paused(moving: Any) -> None:
     moving.processes["simulator"].send_signal(signal.SIGSTOP)
     moving.hear(5)
-    assert moving.phase in ("approach", "tracking")
+    assert moving.phase in ("approach", "tracking", "holding")
     assert moving.end("mpc_controller") == 0
     moving.processes["simulator"].send_signal(signal.SIGCONT)
     assert [moving.end(name) for name in ("simulator", "recorder")] == [0, 0]

@@ -1,6 +1,7 @@
-"""Drive a simulated arm along a reference path under MPC, record it, and report.
+"""Drive a simulated arm under MPC, learn from its bag what the model lacks, and swap the new model in while it moves.
 
-Starts recorder, simulator and controller as processes, with the parameter files of config/, in a ROS domain of their
+The path is driven with the nominal model, recorded; a model is trained on the bag while the arm holds its pose; the path
+is driven again and half-way the new model takes over, then once more. The report compares. Starts recorder, simulator and controller as processes, with the parameter files of config/, in a ROS domain of their
 own. The first run compiles the solver, which may take a minute. Ctrl-C stops everything in order.
 
 The output folder holds report.html, summary.json and bag/ of the latest run; what an earlier run left there is moved
@@ -9,7 +10,7 @@ to earlier/001, earlier/002 and so on, and never removed.
 Examples:
   ttdm demo
   ttdm demo --task rectangle --plant ideal --output /tmp/rectangle
-  ttdm demo --robot fr3 --duration 5
+  ttdm demo --no-learning --robot fr3 --duration 5
 """
 
 import argparse
@@ -36,11 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="nominal", help="model of models/, or a path to a bundle (default: %(default)s)"
     )
+    parser.add_argument("--no-learning", action="store_true", help="drive the path once and report")
     parser.add_argument(
         "--duration",
         type=positive_float,
         metavar="SECONDS",
-        help="end after so many seconds of tracking (default: at the end of the task)",
+        help="with --no-learning: end after so many seconds of tracking (default: at the end of the task)",
     )
     parser.add_argument(
         "--domain", type=domain_id, metavar="ID", help="ROS_DOMAIN_ID of the demo (default: one that is free)"
@@ -61,6 +63,7 @@ def run(given: argparse.Namespace) -> int:
         task=given.task,
         plant=given.plant,
         model=given.model,
+        learn=not given.no_learning,
         duration=given.duration,
         domain=given.domain,
         keep_logs=given.keep_logs,

@@ -59,9 +59,7 @@ def run(given: argparse.Namespace) -> int:
             display.on_training(progress)
             log.on_training(progress)
 
-        outcome = train_from_bags(
-            job, on_export=display.on_export, on_training=on_training, announce=display.announce
-        )
+        outcome = train_from_bags(job, on_export=display.on_export, on_training=on_training, announce=display.announce)
     write_training_report(outcome, given.out / "report.html")
     write_summary(outcome, given.out / "training.json")
     display.console.print(as_table(outcome))

@@ -173,6 +173,25 @@ class Controller:
         """Go on with another solver of the same arm and settings; it takes over the present plan as its guess."""
         self._planner.set_solver(solver)
 
+    def set_exploration(self, share: float) -> None:
+        """Add random torques of another standard deviation from now on, as a share of the torque limits."""
+        self._exploration.set_share(share)
+
+    def drive_again(self, timeline: Timeline) -> None:
+        """Leave the last pose of the task and drive it again.
+
+        Args:
+            timeline: that ``Task.once_more`` gave.
+
+        Raises:
+            TaskError: the task is not done yet.
+        """
+        if self.phase is not Phase.HOLDING:
+            raise TaskError(f"the task can be driven again once it is done; it is {self.phase.name.lower()} now")
+        timeline.begin(self._last_state)
+        self._timeline = timeline
+        self._enter(Phase.APPROACH, f"approaching the start of '{self.task.config.name}' again")
+
     def set_target(self, position: Array, rotation: Array) -> None:
         """Lead the tip to another pose (3,) [m], (3, 3) in the base frame; until activation it is kept.
 

@@ -24,9 +24,14 @@ class Exploration:
             bandwidth: above it the noise falls off [Hz].
             seed: of the random numbers.
         """
-        self._size, self._rate = share * effort, 2.0 * math.pi * bandwidth
+        self._effort, self._rate = effort, 2.0 * math.pi * bandwidth
         self._seed = seed
+        self.set_share(share)
         self.reset()
+
+    def set_share(self, share: float) -> None:
+        """Choose another standard deviation, as a share of the torque limits."""
+        self._size = share * self._effort
 
     def reset(self) -> None:
         """Begin again with the same numbers."""
@@ -36,6 +41,7 @@ class Exploration:
     def next(self, elapsed: float) -> Array:
         """Return the torque (7,) [N·m] to add, ``elapsed`` [s] after the one before."""
         if not self._size.any():
+            self._torque = np.zeros(len(self._size))
             return self._torque
         keep = math.exp(-self._rate * elapsed)
         noise = self._random.standard_normal(len(self._size))

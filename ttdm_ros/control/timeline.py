@@ -85,6 +85,16 @@ class Task:
             rows = _Table(self.reference)
         return Timeline(_Table(approach(self.arm, q, self.reference, speed=speed, v_from=v)), rows)
 
+    def once_more(self, speed: float) -> "Timeline":
+        """Return what to do from the task's last pose on to drive it again.
+
+        Raises:
+            TaskError: it follows a live target, or there is no way back.
+        """
+        if self.is_live:
+            raise TaskError(f"'{self.config.name}' follows a live target and has no end; send it targets")
+        return self.timeline(self.reference.q[-1], np.zeros(7), speed)
+
 
 class Timeline:
     """Reference rows over the time since activation.
@@ -94,17 +104,22 @@ class Timeline:
 
     def __init__(self, way_there: _Rows, task: _Rows) -> None:
         self._way_there, self._task = way_there, task
+        self._start = 0.0  # when it begins [s]
         self._stop: tuple[float, float] | None = None  # when it begins, how long it takes [s]
+
+    def begin(self, time: float) -> None:
+        """Begin at ``time`` since activation [s] instead of at zero."""
+        self._start = time
 
     @property
     def task_begins(self) -> float:
         """When the way to the start is done [s]."""
-        return self._way_there.end
+        return self._start + self._way_there.end
 
     @property
     def task_ends(self) -> float:
         """When the task is done [s]; infinite for a live target."""
-        return self._way_there.end + self._task.end
+        return self.task_begins + self._task.end
 
     def progress(self, time: float) -> float:
         """Share of the task that is done at ``time`` [s]; 0 for a live target."""
@@ -144,6 +159,7 @@ class Timeline:
         return rows
 
     def _rows(self, times: Array) -> Array:
+        times = times - self._start
         border = self._way_there.end
         if times[0] >= border:
             return self._task.rows(times - border)

@@ -9,15 +9,15 @@ from typing import Any
 from ttdm_ros.errors import TtdmError
 
 _EARLIER = "earlier"
-_OF_A_RUN = ("bag", "report.html", "summary.json", "logs")
+_OF_A_RUN = ("lesson", "training", "bag", "report.html", "summary.json", "logs")
 
 
 @dataclass(frozen=True, slots=True)
 class DemoFolder:
     """Paths of the latest run.
 
-    ``bag``, ``report.html``, ``summary.json`` and ``logs`` of the run before are moved together into ``earlier/001``,
-    ``earlier/002`` and so on; nothing is ever overwritten or removed but the logs of a run that went well.
+    What the run before left is moved together into ``earlier/001``, ``earlier/002`` and so on; nothing is ever
+    overwritten or removed but the logs of a run that went well.
     """
 
     path: Path
@@ -26,6 +26,16 @@ class DemoFolder:
     def bag(self) -> Path:
         """The bag's folder."""
         return self.path / "bag"
+
+    @property
+    def lesson(self) -> Path:
+        """The bag that the model is trained on."""
+        return self.path / "lesson"
+
+    @property
+    def training(self) -> Path:
+        """Model and report of the training."""
+        return self.path / "training"
 
     @property
     def report(self) -> Path:

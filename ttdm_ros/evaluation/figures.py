@@ -23,6 +23,7 @@ from ttdm_ros.evaluation.drawing import (
     small_multiples,
 )
 from ttdm_ros.evaluation.run_data import RunData
+from ttdm_ros.evaluation.swap import drives, measure_swap
 
 _WIDTH = 11.0  # [in]
 _PHASE_COLOURS = {
@@ -65,6 +66,32 @@ def path(run: RunData) -> str | None:
             loc="center",
         )
     return canvas.svg("path")
+
+
+def swap(run: RunData) -> str | None:
+    """The tracking error of every drive over the time along the path, with the exchange of the model."""
+    exchange = measure_swap(run)
+    if exchange is None:
+        return None
+    canvas = Canvas(_WIDTH, 3.4)
+    with canvas as figure:
+        axes = figure.subplots()
+        for i, (drive, colour) in enumerate(zip(drives(run), (ORANGE, BLUE, GREEN, VIOLET), strict=False)):
+            curve(axes, drive.time, drive.distance * 1e3, color=colour, label=f"drive {i + 1}")
+        axes.axvline(exchange.section_s, color=RED, linestyle="--", linewidth=1.2)
+        axes.annotate(
+            f"{exchange.before_mm:.2f} mm before, {exchange.after_mm:.2f} mm after",
+            (exchange.section_s, 0.96),
+            xycoords=("data", "axes fraction"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="top",
+        )
+        axes.set_ylim(bottom=0.0)
+        axes.set_xlabel("time along the path [s]")
+        axes.set_ylabel("tip error [mm]")
+        axes.legend(loc="upper right")
+    return canvas.svg("swap")
 
 
 def tracking_error(run: RunData) -> str | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ttdm_ros.evaluation.limits import Limits
 from ttdm_ros.evaluation.run_metrics import RunMetrics
+from ttdm_ros.evaluation.swap import Swap
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,9 +24,15 @@ class Row:
     alarm: bool = False
 
 
-def headline(metrics: RunMetrics, joint_names: tuple[str, ...]) -> list[Row]:
+def headline(metrics: RunMetrics, joint_names: tuple[str, ...], swap: Swap | None = None) -> list[Row]:
     """Return the lines; values that the bag does not tell are dashes."""
-    return [*_tracking(metrics), *_control(metrics), *_limits(metrics.limits, joint_names), *_messages(metrics)]
+    return [
+        *([] if swap is None else _swap(swap)),
+        *_tracking(metrics),
+        *_control(metrics),
+        *_limits(metrics.limits, joint_names),
+        *_messages(metrics),
+    ]
 
 
 def as_table(rows: list[Row], title: str) -> "Table":
@@ -40,6 +47,22 @@ def as_table(rows: list[Row], title: str) -> "Table":
     for row in rows:
         table.add_row(row.label, Text(row.value, style="bold red" if row.alarm else "bold"), row.detail)
     return table
+
+
+def _swap(swap: Swap) -> list[Row]:
+    return [
+        Row(
+            label="RMSE before / after the swap",
+            value=f"{swap.before_mm:.2f} / {swap.after_mm:.2f} mm",
+            detail=f"{swap.reduction:.0%} less, on the same {swap.section_s:.1f} s of the path",
+        ),
+        Row(
+            label="torque step at the swap",
+            value=f"{swap.torque_step:.2f} N·m",
+            detail=f"{swap.torque_step_allowed:.2f} N·m allowed; {swap.missed_deadlines} deadlines missed after it",
+            alarm=swap.torque_step > swap.torque_step_allowed or swap.missed_deadlines > 0,
+        ),
+    ]
 
 
 def _tracking(metrics: RunMetrics) -> list[Row]:

@@ -27,7 +27,8 @@ if ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM, 0, 0, 0):
 if os.getppid() != int(sys.argv[1]):
     sys.exit("the parent process is gone")
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execvp(sys.argv[2], sys.argv[2:])
+os.nice(int(sys.argv[2]))
+os.execvp(sys.argv[3], sys.argv[3:])
 """
 
 
@@ -83,6 +84,7 @@ class ProcessGroup:
         environment: Mapping[str, str] | None = None,
         patience: Patience | None = None,
         pipe: bool = False,
+        niceness: int = 0,
     ) -> IO[str] | None:
         """Start a process.
 
@@ -92,7 +94,9 @@ class ProcessGroup:
             log: file for what it prints, overwritten.
             environment: variables set besides the present ones.
             patience: how long it may take to end.
-            pipe: whether its standard output is returned instead of going into the log.
+            pipe: whether its standard output is returned instead of going into the log, and ``say`` reaches its
+                standard input.
+            niceness: by how much it steps back for others on a busy machine.
 
         Returns:
             Its standard output if ``pipe`` is set.
@@ -105,9 +109,9 @@ class ProcessGroup:
         try:
             with log.open("w", encoding="utf-8") as file:
                 process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-c", _ADOPT, str(os.getpid()), *command],
+                    [sys.executable, "-I", "-S", "-c", _ADOPT, str(os.getpid()), str(niceness), *command],
                     env=os.environ | {"PYTHONUNBUFFERED": "1"} | dict(environment or {}),
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE if pipe else subprocess.DEVNULL,
                     stdout=subprocess.PIPE if pipe else file,
                     stderr=file if pipe else subprocess.STDOUT,
                     text=True,
@@ -121,6 +125,28 @@ class ProcessGroup:
     def pid(self, name: str) -> int:
         """Return the id of a running process."""
         return self._children[name].process.pid
+
+    def say(self, name: str, line: str) -> None:
+        """Write a line to the standard input of a process that was started with ``pipe``.
+
+        Raises:
+            ProcessError: it does not read any more.
+        """
+        child = self._children[name]
+        assert child.process.stdin is not None, "only a process with a pipe can be told something"
+        try:
+            child.process.stdin.write(line + "\n")
+            child.process.stdin.flush()
+        except OSError as error:
+            raise ProcessError(f"{name} does not listen any more ({error}); {_last_words(child.log)}") from error
+
+    def poll(self, name: str) -> int | None:
+        """Return the exit code of a process that may end by itself, None while it runs; once ended it is forgotten."""
+        child = self._children[name]
+        code = child.process.poll()
+        if code is not None:
+            del self._children[name]
+        return code
 
     def check(self) -> None:
         """Look whether every process still runs.

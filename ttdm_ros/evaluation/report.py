@@ -13,6 +13,7 @@ from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation import figures
 from ttdm_ros.evaluation.headline import headline
 from ttdm_ros.evaluation.run_data import RunData
+from ttdm_ros.evaluation.swap import measure_swap
 from ttdm_ros.recording.info import BagInfo
 from ttdm_ros.recording.series import Texts
 
@@ -58,7 +59,7 @@ def render_report(run: RunData, *, about: Mapping[str, str], problem: str | None
         version=__version__,
         problem=problem,
         missing=run.metrics.missing,
-        rows=headline(run.metrics, run.arm.joint_names),
+        rows=headline(run.metrics, run.arm.joint_names, measure_swap(run)),
         sections=_sections(run),
         log=_log(run),
         topics=_topics(run.info),
@@ -96,7 +97,14 @@ def _sections(run: RunData) -> list[_Section]:
             figures.periods(run),
         ),
     )
-    return [_Section(title=title, text=text, plot=plot) for title, text, plot in described]
+    sections = [_Section(title=title, text=text, plot=plot) for title, text, plot in described]
+    if (plot := figures.swap(run)) is not None:
+        text = (
+            "Distance of the tip to its reference over the time since the start of the path, every time it was driven; "
+            "dashed: when the new model took over."
+        )
+        sections.insert(0, _Section(title="Before and after the swap", text=text, plot=plot))
+    return sections
 
 
 def _log(run: RunData) -> list[tuple[str, str, str]]:

@@ -13,6 +13,7 @@ from ttdm_ros.evaluation.plain import as_plain
 from ttdm_ros.evaluation.report import write_report
 from ttdm_ros.evaluation.run_data import RunData
 from ttdm_ros.evaluation.run_metrics import measure_run
+from ttdm_ros.evaluation.swap import measure_swap
 from ttdm_ros.evaluation.tracking import track_tip
 from ttdm_ros.paths import share_folder
 from ttdm_ros.recording.reader import inspect, read_bag
@@ -57,8 +58,14 @@ def summarise(
     data = read_run(bag, arm, namespace=namespace)
     write_report(data, report, about=run, problem=problem)
     about = {**run, "problem": problem, "version": __version__}
-    table = as_table(headline(data.metrics, arm.joint_names), ", ".join(f"{key} {value}" for key, value in run.items()))
-    return RunSummary(run=data, summary={"run": about} | as_plain(data.metrics), table=table)
+    swap = measure_swap(data)
+    rows = headline(data.metrics, arm.joint_names, swap)
+    table = as_table(rows, ", ".join(f"{key} {value}" for key, value in run.items()))
+    summary = {"run": about} | as_plain(data.metrics)
+    if swap is not None:
+        summary["swap"] = as_plain(swap)
+        summary["tracking"] |= {"before_mm": swap.before_mm, "after_mm": swap.after_mm, "reduction": swap.reduction}
+    return RunSummary(run=data, summary=summary, table=table)
 
 
 def read_run(bag: Path, arm: Arm, *, namespace: str | None = None) -> RunData:

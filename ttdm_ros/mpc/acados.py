@@ -5,7 +5,9 @@ preferred, and the wheel that ``make venv`` puts into ``<prefix>/share/acados-wh
 """
 
 import ctypes
+import inspect
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -99,7 +101,10 @@ def template() -> Any:
     try:
         import acados_template
     except ImportError as error:
-        raise SolverError(f"acados_template cannot be imported ({error}); install its Python requirements") from error
+        raise SolverError(
+            f"acados_template cannot be imported ({error}); install its Python requirements: pip install "
+            f"{installation.interface}"
+        ) from error
     return acados_template
 
 
@@ -122,14 +127,16 @@ def new_ocp(horizon: int) -> Any:
 
 def generate(ocp: Any, folder: Path) -> None:
     """Write the C code of the solver into ``folder``; nothing is compiled."""
-    json_file = folder / "ocp.json"
-    if hasattr(ocp, "code_export_directory"):
-        ocp.code_export_directory = str(folder)
-    else:
-        ocp.code_gen_opts.code_export_directory = str(folder)
+    json_file = str(folder / "ocp.json")
+    where = getattr(ocp, "code_gen_options", ocp)  # from v0.5.4 on
+    where.code_export_directory = str(folder)
+    generate_code = template().AcadosOcpSolver.generate
+    arguments = {"json_file": json_file} if "json_file" in inspect.signature(generate_code).parameters else {}
+    if not arguments:
+        where.json_file = json_file
     with _inside(folder), redirect_stdout(StringIO()) as output:
         try:
-            template().AcadosOcpSolver.generate(ocp, json_file=str(json_file))
+            generate_code(ocp, **arguments)
         except Exception as error:
             raise SolverError(f"acados could not generate the solver: {error} {output.getvalue()[-300:]}") from error
 
@@ -145,8 +152,44 @@ def _inside(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def has_new_setters() -> bool:
-    """Whether this acados' C functions that set bounds and iterates take input and output both (from v0.4 on)."""
-    header = find().root / "include" / "acados_c" / "ocp_nlp_interface.h"
-    text = " ".join(header.read_text(encoding="utf-8").split())
-    return "ocp_nlp_out_set(ocp_nlp_config *config, ocp_nlp_dims *dims, ocp_nlp_out *out, ocp_nlp_in *in" in text
+def describe(folder: Path, name: str) -> str:
+    """Return a C header that gives the code generated in ``folder`` for a model the same face in every version.
+
+    With it, functions and types of the generated solver begin with ``<name>_`` (from v0.5.4 on they carry a hash), and
+    what takes other arguments from version to version is a macro: ``set_bound``, ``set_iterate``, ``get_at_stage`` and
+    ``get_statistic`` of a solver, ``reset`` of a capsule.
+    """
+    (generated,) = folder.glob("acados_solver_*.h")
+    prefix = generated.stem.removeprefix("acados_solver_")
+    declared = generated.read_text(encoding="utf-8")
+    functions = (find().root / "include" / "acados_c" / "ocp_nlp_interface.h").read_text(encoding="utf-8")
+    lines = [f'#include "{generated.name}"']
+    if prefix != name:
+        symbols = sorted(set(re.findall(rf"\b{prefix}_(acados_\w+|solver_capsule)\b", declared)))
+        lines += [f"#define {name}_{symbol} {prefix}_{symbol}" for symbol in symbols]
+
+    def takes(function: str, kind: str) -> bool:
+        return kind in _arguments(functions, function)
+
+    bound = ", (s)->out" if takes("ocp_nlp_constraints_model_set", "ocp_nlp_out") else ""
+    iterate = ", (s)->in" if takes("ocp_nlp_out_set", "ocp_nlp_in") else ""
+    of_stage = "" if not takes("ocp_nlp_get_at_stage", "ocp_nlp_config") else "(s)->config, (s)->dims, "
+    of_solver = "" if not takes("ocp_nlp_get", "ocp_nlp_config") else "(s)->config, "
+    more = _arguments(declared, f"{prefix}_acados_reset").count(",") - 1  # what else could be reset
+    both = "(s)->config, (s)->dims"
+    calls = {
+        "set_bound(s, k, field, value)": f"ocp_nlp_constraints_model_set({both}, (s)->in{bound}, k, field, value)",
+        "set_iterate(s, k, field, value)": f"ocp_nlp_out_set({both}, (s)->out{iterate}, k, field, value)",
+        "get_at_stage(s, k, field, value)": f"ocp_nlp_get_at_stage({of_stage}(s)->nlp, k, field, value)",
+        "get_statistic(s, field, value)": f"ocp_nlp_get({of_solver}(s)->nlp, field, value)",
+        "reset(capsule)": f"{prefix}_acados_reset(capsule, 1{', 0' * more})",
+    }
+    return "\n".join([*lines, *(f"#define {macro} {call}" for macro, call in calls.items()), ""])
+
+
+def _arguments(header: str, function: str) -> str:
+    """Return the arguments that a header declares for a function."""
+    found = re.search(rf"\b{function}\s*\(([^)]*)\)\s*;", header)
+    if found is None:
+        raise SolverError(f"this acados has no function {function}; use another version of acados (v0.2 to v0.6)")
+    return found[1]

@@ -36,16 +36,16 @@ def solver_library(
             shutil.copy(file, work)
         files = model_source.write_model(work, arm, specification, constants={"TTDM_N": horizon})
         acados.generate(problem.build(rigid_body(arm), horizon), work)
+        (work / "acados_version.h").write_text(acados.describe(work, problem.NAME), encoding="utf-8")
         generated = [f for f in work.rglob("*.c") if not f.name.startswith(("main", "acados_sim_"))]
         copies = work / f"{problem.NAME}_model"  # acados' copy of our callbacks
         files += [f for f in generated if f.parent != copies and f not in files]
         installation = acados.find()
         includes = [f"-I{folder}" for folder in (work, *installation.include_folders)]
-        defines = ["-DTTDM_NEW_SETTERS"] if acados.has_new_setters() else []
         return Sources(
             files=files,
             vectorised=model_source.VECTORISED,
-            flags=[*includes, *defines],
+            flags=includes,
             libraries=[f"-L{installation.root / 'lib'}", "-lacados", "-lhpipm", "-lblasfeo"],
         )
 

@@ -46,6 +46,7 @@ def build(body: RigidBody, horizon: int) -> Any:
     model.name, model.x, model.u, model.p = NAME, x, u, p
     ocp.parameter_values = np.zeros(PARAMETERS)
 
+    model.disc_dyn_expr = x  # never used, but newer versions want one
     model.dyn_ext_fun_type = "generic"
     model.dyn_generic_source = "callbacks.c"  # relative: acados copies it from the current folder
     model.dyn_disc_fun = "ttdm_dynamics"

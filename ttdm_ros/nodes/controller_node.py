@@ -16,6 +16,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
 
 from ttdm_ros import topics
 from ttdm_ros.control.controller import Controller
@@ -32,9 +33,11 @@ from ttdm_ros.nodes.controller_parameters import MpcControllerConfig
 from ttdm_ros.nodes.controller_topics import ControllerTopics
 from ttdm_ros.nodes.model_exchange import ModelExchange
 from ttdm_ros.nodes.parameters import read_parameters
+from ttdm_ros.nodes.realtime import go_along, go_first
 from ttdm_ros.nodes.state_source import StateSource
 from ttdm_ros.systems.arm import load_arm
 
+_EXPLORATION = "controller.exploration"
 _AT_REST_LIMIT_S = 6.0  # beyond the stop time: settling and braking have their own limits, which are shorter
 
 
@@ -60,7 +63,7 @@ class MpcController(LifecycleNodeMixin, Node):
         # Transitions and parameters are served side by side: a model that is being prepared must not hold up a stop.
         self._transitions = MutuallyExclusiveCallbackGroup()
         LifecycleNodeMixin.__init__(self, callback_group=self._transitions)
-        self.config = read_parameters(self, MpcControllerConfig, changeable=("model",))
+        self.config = read_parameters(self, MpcControllerConfig, changeable=("model", _EXPLORATION))
         self.problem: str | None = None
         self.is_starting = False
         config = self.config
@@ -78,6 +81,7 @@ class MpcController(LifecycleNodeMixin, Node):
         self._topics = ControllerTopics(self, self.arm, config.mpc)
         self._at_rest = self.create_guard_condition(self._on_rest, callback_group=self._transitions)
         self.create_subscription(PoseStamped, topics.TARGET, self._on_target, 1)
+        self.create_service(Trigger, "~/drive_again", self._on_drive_again)
         self.add_on_set_parameters_callback(self._on_parameters)
 
     @property
@@ -171,6 +175,8 @@ class MpcController(LifecycleNodeMixin, Node):
         gc.collect()
         gc.freeze()
         gc.disable()
+        if refused := go_first(self.config.realtime_priority):
+            self.get_logger().info(refused)
         self._configured.activate()
         self._is_active = True
 
@@ -181,6 +187,7 @@ class MpcController(LifecycleNodeMixin, Node):
                 f"the arm did not come to rest within {limit:g} s; check its driver, and deactivate again"
             )
         self._is_active = False
+        go_along()
         gc.enable()
         gc.unfreeze()
 
@@ -232,7 +239,23 @@ class MpcController(LifecycleNodeMixin, Node):
                         self.get_logger().error(traceback.format_exc())
                     self.get_logger().warning(f"model refused: {error}")
                     return SetParametersResult(successful=False, reason=str(error))
+            elif parameter.name == _EXPLORATION and self._loop is not None:
+                self._explore(self._loop, float(parameter.value))
         return SetParametersResult(successful=True)
+
+    @staticmethod
+    def _explore(loop: ControlLoop, share: float) -> None:
+        loop.call(lambda: loop.controller.set_exploration(share))
+
+    def _on_drive_again(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        try:
+            loop = self._configured
+            timeline = loop.controller.task.once_more(self.config.controller.approach_speed)
+            loop.call(lambda: loop.controller.drive_again(timeline))
+            response.success, response.message = True, "driving the task again"
+        except TtdmError as error:
+            response.success, response.message = False, str(error)
+        return response
 
     def _tell_model(self, model: PredictionModel) -> None:
         self._topics.active_model(model.name, model.fingerprint)

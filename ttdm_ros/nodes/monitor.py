@@ -1,12 +1,15 @@
-"""Node ``monitor``: what the controller says about itself, as one JSON object a line, for a program or a person.
+"""Node ``monitor``: what the controller says, as JSON lines out; what to ask of it, as JSON lines in.
 
     python -m ttdm_ros.nodes.monitor
 
-Lines are ``{"status": {...}}`` (the keys of ``mpc_controller/status``, ten times a second) and ``{"event": "..."}``.
+For programs without ROS. Lines out are ``{"status": {...}}`` (the keys of ``mpc_controller/status``, ten times a
+second), ``{"event": "..."}``, and ``{"answer": "...", "done": true}`` for each line in. Lines in are
+``{"set": {name: value}}`` (parameters of the controller) and ``{"call": "drive_again"}`` (a service of it).
 """
 
 import json
 import os
+import queue
 import signal
 import sys
 import threading
@@ -16,25 +19,71 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.srv import SetParameters
+from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 from ttdm_ros import topics
 
 _LATCHED = QoSProfile(depth=20, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_CONTROLLER = "mpc_controller"
 
 
 class Monitor(Node):
-    """Prints what it hears."""
+    """Prints what it hears, and asks what it is told to."""
 
     def __init__(self, **node_arguments: Any) -> None:
         """Subscribe."""
         super().__init__("monitor", **node_arguments)
         self.create_subscription(DiagnosticArray, topics.STATUS, self._on_status, 10)
         self.create_subscription(String, topics.EVENTS, self._on_event, _LATCHED)
+        self._set_parameters: Client[Any, Any] = self.create_client(SetParameters, f"{_CONTROLLER}/set_parameters")
+        self._triggers: dict[str, Client[Any, Any]] = {
+            name: self.create_client(Trigger, f"{_CONTROLLER}/{name}") for name in ("drive_again",)
+        }
+
+    def ask(self, line: str) -> None:
+        """Do what a line in asks for; the answer is printed when it comes."""
+        try:
+            request = json.loads(line)
+            if "set" in request:
+                self._set(dict(request["set"]))
+            else:
+                self._call(str(request["call"]))
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            _print({"answer": f"{line.strip()!r} cannot be asked of the controller ({error})", "done": False})
+
+    def _set(self, values: dict[str, Any]) -> None:
+        parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        if not self._set_parameters.wait_for_service(timeout_sec=5.0):
+            _print({"answer": "the controller does not answer", "done": False})
+            return
+
+        def answer(future: Future[Any]) -> None:
+            results = _result(future).results
+            reasons = "; ".join(result.reason for result in results if not result.successful)
+            _print({"answer": reasons or "set", "done": all(result.successful for result in results)})
+
+        self._set_parameters.call_async(SetParameters.Request(parameters=parameters)).add_done_callback(answer)
+
+    def _call(self, name: str) -> None:
+        client = self._triggers[name]
+        if not client.wait_for_service(timeout_sec=5.0):
+            _print({"answer": "the controller does not answer", "done": False})
+            return
+
+        def answer(future: Future[Any]) -> None:
+            result = _result(future)
+            _print({"answer": result.message, "done": bool(result.success)})
+
+        client.call_async(Trigger.Request()).add_done_callback(answer)
 
     def _on_status(self, message: DiagnosticArray) -> None:
         if message.status:
@@ -47,8 +96,17 @@ class Monitor(Node):
         _print({"event": message.data})
 
 
+def _result(future: Future[Any]) -> Any:
+    return future.result()
+
+
 def _print(line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)
+
+
+def _read_lines(lines: "queue.SimpleQueue[str]") -> None:
+    for line in sys.stdin:
+        lines.put(line)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -60,13 +118,17 @@ def main(args: Sequence[str] | None = None) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read_lines, args=(lines,), daemon=True).start()
     with rclpy.init(args=None if args is None else list(args), signal_handler_options=SignalHandlerOptions.NO):
         node = Monitor()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         try:
             while not stop.is_set():
-                executor.spin_once(timeout_sec=0.2)
+                while not lines.empty():
+                    node.ask(lines.get())
+                executor.spin_once(timeout_sec=0.1)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at its exit
         finally:

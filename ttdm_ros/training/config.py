@@ -35,7 +35,7 @@ class TrainingConfig(Config):
     closed loop such models are smoother, and their problems stay convex."""
     p: int = Field(default=4, ge=1, le=8)
     """Steps of the rollouts that are fine-tuned on."""
-    base_steps: int = Field(default=4000, ge=1)
+    base_steps: int = Field(default=2500, ge=1)
     """Optimiser steps of the one-step checkpoint."""
     base_rate: float = Field(default=3e-3, gt=0.0, le=1.0)
     """Learning rate of the checkpoint; falls to zero along a cosine."""
@@ -45,7 +45,9 @@ class TrainingConfig(Config):
     rate: float = Field(default=5e-4, gt=0.0, le=1.0)
     """Learning rate of the fine-tuning; falls to zero along a cosine."""
     batch: int = Field(default=256, ge=1)
-    weight_decay: float = Field(default=1e-6, ge=0.0)
+    weight_decay: float = Field(default=1.0, ge=0.0)
+    """Of AdamW, times the learning rate. Minutes of motion hold few independent samples: without such a decay the
+    network fits their noise within a few hundred steps."""
     gradient_clip: float = Field(default=1.0, gt=0.0)
     """Largest norm of a model's gradient."""
     floor: float = Field(default=0.1, ge=0.0, le=1.0)
@@ -54,7 +56,7 @@ class TrainingConfig(Config):
     """Largest weight of a sample, in medians."""
     validate_every: int = Field(default=50, ge=1)
     """Optimiser steps between looks at the validation data; the best model seen is kept."""
-    patience: int = Field(default=12, ge=1)
+    patience: int = Field(default=25, ge=1)
     """Looks without improvement after which a training ends."""
     validation_share: float = Field(default=0.15, gt=0.0, lt=0.9)
     nominal: Literal["linearised", "exact"] = "linearised"

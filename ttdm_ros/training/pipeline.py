@@ -142,9 +142,7 @@ def train_from_bags(
     _make_folder(job.out)
     key = _key(job, bags, settings)
     base_state, tuned_state = (ResumeFile(job.out / f".{stage}.state", key) for stage in ("one_step", "fine_tuning"))
-    base = train_base(
-        windows, config, job.seeds, robot=job.arm.name, on_progress=on_training, resume=base_state
-    )
+    base = train_base(windows, config, job.seeds, robot=job.arm.name, on_progress=on_training, resume=base_state)
     tuned = fine_tune(
         base.models,
         weightings,

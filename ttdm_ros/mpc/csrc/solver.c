@@ -5,24 +5,12 @@
 #include <time.h>
 
 #include "acados_c/ocp_nlp_interface.h"
-#include "acados_solver_ttdm.h"
+#include "acados_version.h" // generated: the solver, and what differs between versions of acados
 #include "blasfeo_d_aux.h"
 #include "blasfeo_d_aux_ext_dep.h"
 #include "blasfeo_d_blas.h"
 #include "callbacks.h"
 
-// Signatures that differ between versions of acados; TTDM_NEW_SETTERS comes from the adapter module in Python.
-#ifdef TTDM_NEW_SETTERS
-#define set_bound(s, stage, field, value) ocp_nlp_constraints_model_set((s)->config, (s)->dims, (s)->in, (s)->out, stage, field, value)
-#define set_iterate(s, stage, field, value) ocp_nlp_out_set((s)->config, (s)->dims, (s)->out, (s)->in, stage, field, value)
-#define get_at_stage(s, stage, field, value) ocp_nlp_get_at_stage((s)->nlp, stage, field, value)
-#define get_statistic(s, field, value) ocp_nlp_get((s)->nlp, field, value)
-#else
-#define set_bound(s, stage, field, value) ocp_nlp_constraints_model_set((s)->config, (s)->dims, (s)->in, stage, field, value)
-#define set_iterate(s, stage, field, value) ocp_nlp_out_set((s)->config, (s)->dims, (s)->out, stage, field, value)
-#define get_at_stage(s, stage, field, value) ocp_nlp_get_at_stage((s)->config, (s)->dims, (s)->nlp, stage, field, value)
-#define get_statistic(s, field, value) ocp_nlp_get((s)->config, (s)->nlp, field, value)
-#endif
 #define get_iterate(s, stage, field, value) ocp_nlp_out_get((s)->config, (s)->dims, (s)->out, stage, field, value)
 
 #define AT_BOUND 1e-3 // an interior-point method ends this near to a bound [N·m]
@@ -127,7 +115,7 @@ void ttdm_set_bounds(struct ttdm_solver *s, double *x_lower, double *x_upper, do
 // Start from a trajectory, x (N + 1, NX) and u (N, NU), with all multipliers and the QP solver's memory forgotten.
 void ttdm_initialise(struct ttdm_solver *s, const double *x, const double *u)
 {
-    ttdm_acados_reset(s->capsule, 1);
+    reset(s->capsule);
     for (int k = 0; k <= TTDM_N; k++) ttdm_acados_update_params(s->capsule, k, s->parameters[k], NP);
     memcpy(s->x, x, sizeof s->x);
     memcpy(s->u, u, sizeof s->u);

@@ -1,1 +1,1 @@
-"""The optimal control problem solved exactly and differentiated: what every predicted state error costs the closed loop."""
+"""The optimal control problem solved exactly and differentiated: what predicted state errors cost the closed loop."""

@@ -1,0 +1,122 @@
+"""What the exchange of a model did to a recorded run: tracking before and after, and whether the exchange was felt."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ttdm_ros.control.phase import Phase
+from ttdm_ros.evaluation.run_data import RunData
+
+_AFTERMATH = 0.25  # in which a late solve counts as the exchange's [s]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swap:
+    """An exchange while the task was driven, and the same path driven again after it.
+
+    Attributes:
+        model: name and fingerprint of the new model.
+        at_s: when it predicted first, on the time axis of the report.
+        section_s: length of the section of the path that was driven before the exchange.
+        before_mm: RMSE of the tip on that section with the old model.
+        after_mm: RMSE on the same section with the new one.
+        rest_mm: RMSE from the exchange to the end of that drive.
+        reduction: 1 - after / before.
+        torque_step: largest change of a joint's torque from the last command before the exchange to the first after it
+            [N·m].
+        torque_step_allowed: what the rate limits allow in the same time for that joint [N·m].
+        missed_deadlines: late solves within a quarter of a second after it.
+    """
+
+    model: str
+    at_s: float
+    section_s: float
+    before_mm: float
+    after_mm: float
+    rest_mm: float
+    reduction: float
+    torque_step: float
+    torque_step_allowed: float
+    missed_deadlines: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drive:
+    """One time along the path: time since its start [s] (n,) and distance of the tip to its reference [m] (n,)."""
+
+    time: np.ndarray
+    distance: np.ndarray
+
+
+def measure_swap(run: RunData) -> Swap | None:
+    """Return the figures of the last exchange within a drive that another drive follows; None if there is none."""
+    texts = run.recording.active_model
+    if texts is None or run.track is None or run.recording.timing is None or len(texts) < 2:
+        return None
+    drives = _tracking_spans(run)
+    sent = run.sent(texts)
+    for index in range(len(texts) - 1, 0, -1):
+        at = float(sent[index])
+        inside = [i for i, (begin, end) in enumerate(drives) if begin < at < end]
+        if inside and inside[0] + 1 < len(drives):
+            first, second = drives[inside[0]], drives[inside[0] + 1]
+            before, rest = _rms(run, first[0], at), _rms(run, at, first[1])
+            section = at - first[0]
+            after = _rms(run, second[0], second[0] + section)
+            step, allowed = _torque_step(run, at)
+            return Swap(
+                model=texts.text[index],
+                at_s=at,
+                section_s=section,
+                before_mm=before,
+                after_mm=after,
+                rest_mm=rest,
+                reduction=1.0 - after / before,
+                torque_step=step,
+                torque_step_allowed=allowed,
+                missed_deadlines=_missed(run, at),
+            )
+    return None
+
+
+def drives(run: RunData) -> list[Drive]:
+    """Return every time the path was driven."""
+    if run.track is None:
+        return []
+    t = run.seconds(run.track.stamp_ns)
+    result = []
+    for begin, end in _tracking_spans(run):
+        chosen = (t >= begin) & (t < end)
+        result.append(Drive(time=t[chosen] - begin, distance=run.track.distance[chosen]))
+    return result
+
+
+def _tracking_spans(run: RunData) -> list[tuple[float, float]]:
+    return [(begin, end) for phase, begin, end in run.phases() if phase is Phase.TRACKING]
+
+
+def _rms(run: RunData, begin: float, end: float) -> float:
+    assert run.track is not None
+    t = run.seconds(run.track.stamp_ns)
+    chosen = (t >= begin) & (t < end)
+    return 1e3 * float(np.sqrt(np.mean(np.square(run.track.distance[chosen])))) if chosen.any() else np.nan
+
+
+def _torque_step(run: RunData, at: float) -> tuple[float, float]:
+    """Largest step across ``at`` as a share of what is allowed: the step, and what was allowed [N·m]."""
+    commands = run.recording.commands
+    if commands is None or len(commands) < 2:
+        return np.nan, np.nan
+    sent = run.sent(commands)
+    index = int(np.clip(np.searchsorted(sent, at), 1, len(sent) - 1))
+    step = np.abs(commands.values[index] - commands.values[index - 1])
+    states = run.recording.joint_states
+    period = 0.002 if states is None else float(np.median(np.diff(np.unique(states.stamp_ns)))) * 1e-9
+    allowed = run.arm.limits.effort_rate * max(period, float(sent[index] - sent[index - 1]))
+    joint = int(np.argmax(step / allowed))
+    return float(step[joint]), float(allowed[joint])
+
+
+def _missed(run: RunData, at: float) -> int:
+    stamps, missed = run.solved(), run.timing("missed")
+    return int((missed[(stamps >= at) & (stamps < at + _AFTERMATH)] != 0.0).sum())
