@@ -456,6 +456,33 @@ def test_exploration_adds_random_torques_while_it_drives_and_none_while_it_holds
     np.testing.assert_allclose(rig.state().tau, plain.state().tau, atol=1e-9)
 
 
+def test_exploration_can_be_chosen_while_it_drives(new_rig):
+    rig, plain = new_rig(), new_rig()
+    for each in (rig, plain):
+        each.start(Phase.TRACKING)
+    rig.controller.set_exploration(0.02)
+    difference = np.array([rig.state().tau - plain.state().tau for _ in range(300)])
+    assert (difference.std(0) > 0.002 * rig.arm.limits.effort).all()
+
+
+def test_a_task_that_is_done_can_be_driven_again_without_a_jump(rig, circle):
+    rig.start(Phase.HOLDING)
+    last = rig.controller.reference_now()[1]
+    rig.controller.drive_again(circle.once_more(0.3))
+    assert rig.phase is Phase.APPROACH
+    rig.state()
+    np.testing.assert_allclose(rig.controller.reference_now()[1][:26], last[:26], atol=1e-4)
+    rig.run_until(Phase.TRACKING)
+    rig.run_until(Phase.HOLDING)
+    assert rig.controller.fault is None
+
+
+def test_a_task_that_is_not_done_cannot_be_driven_again(rig, circle):
+    rig.start(Phase.TRACKING)
+    with pytest.raises(TaskError, match="can be driven again once it is done; it is tracking now"):
+        rig.controller.drive_again(circle.once_more(0.3))
+
+
 @pytest.mark.parametrize("seed", range(15))
 def test_commands_keep_to_their_limits_whatever_happens(new_rig, seed):
     """The rig checks every command; here come wild plans, odd states, faults and silence in any order."""

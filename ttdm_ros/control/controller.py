@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from ttdm_ros.control.answer import NOTHING, Answer
 from ttdm_ros.control.braking import Braking
 from ttdm_ros.control.config import ControllerConfig
-from ttdm_ros.control.exploration import Exploration
 from ttdm_ros.control.guard import StateGuard
-from ttdm_ros.control.limiter import TorqueLimiter
+from ttdm_ros.control.output import TorqueOutput
 from ttdm_ros.control.phase import Phase
 from ttdm_ros.control.planner import Planner, Solve
 from ttdm_ros.control.timeline import Task, Timeline
@@ -26,9 +25,6 @@ from ttdm_ros.mpc.solver import MpcSolver
 __all__ = ["NOTHING", "Answer", "Controller", "Solve"]
 
 Array = NDArray[np.float64]
-
-_SILENT_INTERVAL = 2e-3  # what it may at most change in at a time while no joint states come [s]
-_FIRST_INTERVAL = 1e-3  # what the torque may change in before the first command [s]
 
 
 class Controller:
@@ -63,20 +59,19 @@ class Controller:
         """What went wrong since the last activation, in a sentence."""
         self._on_event = on_event
         self._target: tuple[Array, Array] | None = None  # to lead the tip to from the next activation on
-        limits = self.arm.limits
-        self._limiter = TorqueLimiter(limits.effort, limits.effort_rate)
-        self._exploration = Exploration(
-            limits.effort, self.config.exploration, self.config.exploration_bandwidth, self.config.exploration_seed
-        )
-        self._guard = StateGuard(self.arm.joint_names, limits, self.config.stale_after)
+        self._output = TorqueOutput(self.arm.limits, self.config)
+        self._guard = StateGuard(self.arm.joint_names, self.arm.limits, self.config.stale_after)
         self._braking = Braking(self.arm)
         self._planner = Planner(solver, self.config, clock)
         self._reset()
 
     def _reset(self) -> None:
+        self._guard.reset()
+        self._output.reset()
+        self._planner.reset()
         self._timeline: Timeline | None = None
         self._origin_ns: int | None = None  # stamp of the first joint state that is answered with a torque
-        self._last_state = self._last_command = -_FIRST_INTERVAL  # since that stamp [s]
+        self._last_state = 0.0  # time since that stamp [s]
         self._leaving_since = np.inf
         self._known = True  # whether the arm's state is known
 
@@ -101,11 +96,6 @@ class Controller:
         return self._planner.failed
 
     @property
-    def torque(self) -> Array:
-        """Last torque commanded (7,) [N·m]."""
-        return self._limiter.torque.copy()
-
-    @property
     def commands(self) -> bool:
         """Whether it commands the arm now."""
         return Phase.APPROACH <= self.phase <= Phase.BRAKING
@@ -123,7 +113,7 @@ class Controller:
     @property
     def limited_commands(self) -> int:
         """Commands so far that the torque-rate limit changed."""
-        return self._limiter.limited
+        return self._output.limited
 
     def reference_now(self) -> tuple[float, Array]:
         """Return the time since activation [s] of the last joint state, and the reference row (33,) of that time."""
@@ -139,10 +129,6 @@ class Controller:
         if self.commands:
             raise SolverError(f"the controller is active already ({self.phase.name.lower()}); deactivate it first")
         self._reset()
-        self._guard.reset()
-        self._limiter.reset()
-        self._planner.reset()
-        self._exploration.reset()
         self.fault = None
         self._enter(Phase.WAITING, "activated; waiting for a joint state")
 
@@ -154,12 +140,8 @@ class Controller:
                 self._timeline.stop(self._last_state, self.config.stop_time)
                 self._leaving_since = self._last_state
                 self._enter(Phase.LEAVING, "deactivating: coming to rest")
-            case Phase.WAITING:
+            case Phase.WAITING | Phase.STOPPED:
                 self._enter(Phase.INACTIVE, "deactivated")
-            case Phase.STOPPED:
-                self._enter(Phase.INACTIVE, "deactivated after a fault")
-            case _:
-                pass
 
     def set_model(self, model: PredictionModel) -> None:
         """Predict with another model from the next solve on.
@@ -175,7 +157,7 @@ class Controller:
 
     def set_exploration(self, share: float) -> None:
         """Add random torques of another standard deviation from now on, as a share of the torque limits."""
-        self._exploration.set_share(share)
+        self._output.exploration.set_share(share)
 
     def drive_again(self, timeline: Timeline) -> None:
         """Leave the last pose of the task and drive it again.
@@ -212,14 +194,10 @@ class Controller:
         if self.phase in (Phase.STOPPED, Phase.INACTIVE):
             return
         self._known &= known
-        if self.phase is Phase.BRAKING:
-            return
-        self.fault = fault
-        if not self.commands:
-            self._enter(Phase.STOPPED, f"fault: {fault}")
-            return
-        self._braking.begin(self._last_state)
-        self._enter(Phase.BRAKING, f"fault: {fault}")
+        if self.phase is not Phase.BRAKING:
+            self.fault = fault
+            self._braking.begin(self._last_state)
+            self._enter(Phase.BRAKING if self.commands else Phase.STOPPED, f"fault: {fault}")
 
     def on_state(self, stamp_ns: int, q: Array, v: Array) -> Answer:
         """Answer a joint state.
@@ -253,8 +231,9 @@ class Controller:
             return NOTHING
         self.stop(_silence(elapsed), known=False)
         now = self._last_state + elapsed
-        self._last_command = max(self._last_command, now - _SILENT_INTERVAL)  # torque does not jump after the gap
-        return self._brake(now, np.zeros(7), np.zeros(7))
+        tau = self._output.limit_after_gap(now, np.zeros(7))
+        self._end_braking(now, np.zeros(7), tau)
+        return Answer(tau=tau)
 
     def _enter(self, phase: Phase, text: str) -> None:
         self.phase = phase
@@ -262,9 +241,7 @@ class Controller:
 
     def _begin(self, q: Array, v: Array) -> Answer:
         """Plan the way to the start of the task; torque is commanded from the next joint state on."""
-        fault = self._guard.fault(0.0, q, v)
-        self._guard.reset()
-        if fault is None:
+        if (fault := self._guard.fault(0.0, q, v)) is None:
             try:
                 self._timeline = self.task.timeline(q, v, self.config.approach_speed)
                 if self._target is not None:
@@ -276,6 +253,7 @@ class Controller:
             self.stop(fault)
             return NOTHING
         assert self._timeline is not None
+        self._guard.reset()
         self._planner.begin(self._timeline)
         # Planning took time: the motion starts with the state that comes next, whatever its stamp.
         self._enter(Phase.APPROACH, f"approaching the start of '{self.task.config.name}'")
@@ -288,20 +266,12 @@ class Controller:
         if self._planner.fault is not None:
             self.stop(self._planner.fault)
             return Answer(tau=self._brake(now, x[:7], x[7:]).tau, solve=solve)
-        if self.phase in (Phase.APPROACH, Phase.TRACKING):
-            torque = torque + self._exploration.next(interval)
-        if now < self.config.ramp_time:
-            torque = (now / self.config.ramp_time) * torque
-        tau = self._limited(now, torque)
+        explores = self.phase in (Phase.APPROACH, Phase.TRACKING)
+        tau = self._output.drive(now, torque, interval, explores=explores)
         self._planner.note_command(now, tau)
         if self.phase is Phase.LEAVING and self._has_left(now, x[7:]):
             self._enter(Phase.INACTIVE, "deactivated; the arm rests")
         return Answer(tau=tau, solve=solve)
-
-    def _limited(self, now: float, torque: Array) -> Array:
-        tau = self._limiter.apply(torque, now - self._last_command)
-        self._last_command = now
-        return tau
 
     def _follow_timeline(self, now: float) -> None:
         assert self._timeline is not None
@@ -316,10 +286,13 @@ class Controller:
 
     def _brake(self, now: float, q: Array, v: Array) -> Answer:
         torque = self._braking.torque(q, v) if self._known else np.zeros(7)
-        tau = self._limited(now, torque)
+        tau = self._output.limit(now, torque)
+        self._end_braking(now, v, tau)
+        return Answer(tau=tau)
+
+    def _end_braking(self, now: float, v: Array, tau: Array) -> None:
         if self._braking.done(now, v, tau, known=self._known):
             self._enter(Phase.STOPPED, "stopped; activate again when the cause is removed")
-        return Answer(tau=tau)
 
 
 def _silence(elapsed: float) -> str:

@@ -24,7 +24,7 @@ from ttdm_ros.evaluation.ros_domain import free_domain
 from ttdm_ros.paths import find_config
 
 EXPLORATION = 0.04  # share of the torque limits, in the lesson
-STALE_PERIODS = 20.0  # robot, controller, recorder and training share one machine here, which may be busy
+STALE_PERIODS = 50.0  # robot, controller, recorder and training share one machine here, which may be busy
 MODEL = "tailored"  # name of the model that is trained
 _HOLDING_S = 1.0  # recorded after the task is done
 _SWAP_AT = 0.5  # of the path

@@ -19,6 +19,7 @@ _STARTING_LIMIT_S = 180.0  # for the first joint state, and for the way to the s
 _SILENCE_LIMIT_S = 60.0  # between two status messages of an active controller
 _BRAKING_LIMIT_S = 10.0
 _ANSWER_LIMIT_S = 60.0
+_FIRST, _LAST = -10, 10  # niceness of those that must not wait, and of the one that may
 
 
 class DemoError(TtdmError):
@@ -139,7 +140,7 @@ class DemoSession:
             TtdmError: it failed, or the controller gave up meanwhile.
         """
         log = self._logs / f"{name}.log"
-        self._group.start(name, command, log=log, niceness=10)
+        self._group.start(name, command, log=log, niceness=_LAST)
         self._view.stage(stage)
         while (code := self._group.poll(name)) is None:
             self.watch(0.2, show=False)
@@ -199,6 +200,7 @@ class DemoSession:
             log=self._logs / f"{node}.log",
             environment=self._environment,
             pipe=pipe,
+            niceness=_FIRST if node in ("simulator", "mpc_controller") else 0,
         )
 
     def _read(self, lines: IO[str]) -> None:

@@ -27,7 +27,13 @@ if ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM, 0, 0, 0):
 if os.getppid() != int(sys.argv[1]):
     sys.exit("the parent process is gone")
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.nice(int(sys.argv[2]))
+niceness = int(sys.argv[2])
+try:
+    os.nice(niceness)
+    with open("/proc/self/autogroup", "w") as group:  # a session of its own is a group of its own, which this weighs
+        group.write(str(niceness))
+except OSError:
+    pass  # going before others takes rights, and grouping may be off: then all are equal
 os.execvp(sys.argv[3], sys.argv[3:])
 """
 
@@ -96,7 +102,7 @@ class ProcessGroup:
             patience: how long it may take to end.
             pipe: whether its standard output is returned instead of going into the log, and ``say`` reaches its
                 standard input.
-            niceness: by how much it steps back for others on a busy machine.
+            niceness: by how much it steps back for others on a busy machine; negative to go before them, if allowed.
 
         Returns:
             Its standard output if ``pipe`` is set.

@@ -33,7 +33,6 @@ from ttdm_ros.nodes.controller_parameters import MpcControllerConfig
 from ttdm_ros.nodes.controller_topics import ControllerTopics
 from ttdm_ros.nodes.model_exchange import ModelExchange
 from ttdm_ros.nodes.parameters import read_parameters
-from ttdm_ros.nodes.realtime import go_along, go_first
 from ttdm_ros.nodes.state_source import StateSource
 from ttdm_ros.systems.arm import load_arm
 
@@ -175,8 +174,6 @@ class MpcController(LifecycleNodeMixin, Node):
         gc.collect()
         gc.freeze()
         gc.disable()
-        if refused := go_first(self.config.realtime_priority):
-            self.get_logger().info(refused)
         self._configured.activate()
         self._is_active = True
 
@@ -187,7 +184,6 @@ class MpcController(LifecycleNodeMixin, Node):
                 f"the arm did not come to rest within {limit:g} s; check its driver, and deactivate again"
             )
         self._is_active = False
-        go_along()
         gc.enable()
         gc.unfreeze()
 

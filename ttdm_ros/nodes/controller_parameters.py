@@ -26,7 +26,5 @@ class MpcControllerConfig(Config):
     """Predictions published a second [Hz]; 0 for none."""
     swap_share: float = Field(default=0.25, gt=0.0, le=1.0)
     """Share of the torque limits by which a new model may change the first torque; beyond, it is refused."""
-    realtime_priority: int = Field(default=20, ge=0, le=99)
-    """Before which threads the node goes while the arm is driven (SCHED_FIFO), where the system allows it; 0: none."""
     controller: ControllerConfig = ControllerConfig()
     mpc: MpcConfig = MpcConfig()

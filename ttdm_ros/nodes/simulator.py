@@ -29,7 +29,6 @@ from ttdm_ros.errors import ConfigError, PlantError, TtdmError
 from ttdm_ros.nodes.cdr import MessageTemplate
 from ttdm_ros.nodes.pacer import Pacer
 from ttdm_ros.nodes.parameters import read_parameters
-from ttdm_ros.nodes.realtime import go_first
 from ttdm_ros.nodes.simulator_report import Counts, SimulatorReport
 from ttdm_ros.plants.config import load_plant
 from ttdm_ros.plants.mujoco_plant import MujocoPlant
@@ -62,8 +61,6 @@ class SimulatorConfig(Config):
     """Publish plant time on /clock and stamp with it, instead of stamping with ROS time."""
     real_time_factor: float = Field(default=1.0, ge=0.01, le=20.0)
     """Plant time over wall time; other than 1 only with publish_clock."""
-    realtime_priority: int = Field(default=20, ge=0, le=99)
-    """Before which threads the node goes (SCHED_FIFO), where the system allows it; 0: none."""
     initial_position: tuple[float, ...] | None = Field(default=None, min_length=7, max_length=7)
     """Start posture, base to tip [rad]; not set: the robot's home."""
 
@@ -127,8 +124,6 @@ class Simulator(Node):
         self.get_logger().info(
             f"simulating {self.arm.name} with plant '{self.config.plant}', {self.config.rate} joint states a second"
         )
-        if refused := go_first(self.config.realtime_priority):
-            self.get_logger().info(refused)
         served = time.monotonic()
         for count in itertools.count(1):
             time.sleep(self._pacer.remaining())

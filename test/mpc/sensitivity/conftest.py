@@ -121,19 +121,21 @@ class Sample:
     guess: tuple[np.ndarray, np.ndarray]
 
 
-def make_sample(problem: Ipopt, seed: int, *, torque: float) -> Sample:
-    """A reference that asks for torques up to a share of the limits, and a start beside it."""
+def make_sample(problem: Ipopt, seed: int) -> Sample:
+    """A jerky reference, and a start beside it; the joints stay slow."""
     random, n, arm = np.random.default_rng(seed), problem.config.horizon, problem.arm
-    u = torque * arm.limits.effort * random.uniform(-1.0, 1.0, (n, 7))
     start = np.concatenate([arm.home + random.normal(0.0, 0.1, 7), random.normal(0.0, 0.1, 7)])
-    states = [start]
-    for each in u:
-        states.append(problem.step(states[-1], each))
-    output = problem._output()
-    torques = np.concatenate([u, u[-1:]])
-    rows = np.array([np.asarray(output(x, t)).ravel() for x, t in zip(states, torques, strict=True)])
-    x0 = start + np.concatenate([random.normal(0.0, 0.005, 7), random.normal(0.0, 0.05, 7)])
-    return Sample(x0, rows, (np.array(states), u))
+    states, torques = [start], []
+    for a in random.uniform(-5.0, 5.0, (n, 7)):
+        q, v = states[-1][:7], states[-1][7:]
+        torques.append(arm.inverse_dynamics(q, v, a))
+        after = v + problem.config.dt * a
+        states.append(np.concatenate([q + 0.5 * problem.config.dt * (v + after), after]))
+    output, u = problem._output(), np.array(torques)
+    rows = [np.asarray(output(x, t)).ravel() for x, t in zip(states, [*torques, torques[-1]], strict=True)]
+    x0 = start + np.concatenate([random.normal(0.0, 0.003, 7), random.normal(0.0, 0.05, 7)])
+    effort = problem.config.effort_share * arm.limits.effort
+    return Sample(x0, np.array(rows), (np.array(states), np.clip(u, -effort, effort)))
 
 
 @pytest.fixture(scope="session", params=["panda", "fr3"])
@@ -169,13 +171,13 @@ def new_case():
     """Makes a case; problems of one arm and model are shared."""
     problems: dict[tuple, tuple[ExactSolver, Ipopt]] = {}
 
-    def make(arm: Arm, seed: int = 0, *, torque: float = 0.2, learned: bool = True, **settings) -> Case:
+    def make(arm: Arm, seed: int = 0, *, learned: bool = True, **settings) -> Case:
         key = (arm.name, learned, *sorted(settings.items()))
         if key not in problems:
             config = MpcConfig(horizon=HORIZON, **settings)
             model = random_model() if learned else PredictionModel.nominal(ModelSpecification(hidden=(8,)))
             problems[key] = ExactSolver(arm, model, config), Ipopt(arm, model, config)
         exact, ipopt = problems[key]
-        return Case(exact, ipopt, make_sample(ipopt, seed, torque=torque))
+        return Case(exact, ipopt, make_sample(ipopt, seed))
 
     return make

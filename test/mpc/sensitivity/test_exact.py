@@ -5,20 +5,22 @@ import pytest
 
 from ttdm_ros.mpc.sensitivity.exact import Status, metric
 
-ACTIVE = {"torque": 0.5, "effort_share": 0.3}  # the reference asks for more than there is
+ACTIVE = {"effort_share": 0.05}  # the reference asks for more than there is
 P = 4
 
 
 def differences(case, direction):
-    """u_0 along a direction of the disturbance, by central differences with the step at which they settle."""
+    """u_0 along a direction of the disturbance, by central differences with the step at which they settle.
+
+    None where they do not, as a torque comes to its bound or leaves it there: no derivative exists.
+    """
     found = []
-    for size in (3e-3, 1e-3, 3e-4, 1e-4):
+    for size in (1e-3, 3e-4, 1e-4):
         ahead, behind = (case.first_torque(sign * size * direction) for sign in (1.0, -1.0))
         found.append((ahead - behind) / (2.0 * size))
     changes = [np.abs(b - a).max() for a, b in zip(found[:-1], found[1:], strict=True)]
     best = int(np.argmin(changes))
-    # Two steps, extrapolated: the error of central differences falls with the square of the step.
-    return found[best + 1] + (found[best + 1] - found[best]) / 8.0
+    return found[best + 1] if changes[best] < 1e-5 * np.abs(found[best]).max() else None
 
 
 @pytest.mark.parametrize("settings", [{}, ACTIVE], ids=["free", "active"])
@@ -34,19 +36,23 @@ def test_the_solution_is_the_one_ipopt_finds(arm, new_case, settings):
         assert (solution.active > 0) == (settings is ACTIVE)
 
 
-@pytest.mark.parametrize("settings", [{}, ACTIVE], ids=["free", "active"])
-@pytest.mark.parametrize("learned", [True, False], ids=["learned", "nominal"])
-def test_sensitivities_are_ipopts_central_differences(arm, new_case, settings, learned):
-    random = np.random.default_rng(3)
+@pytest.mark.parametrize(
+    "settings", [{}, {"learned": False}, ACTIVE], ids=["learned", "nominal", "learned with active bounds"]
+)
+def test_sensitivities_are_ipopts_central_differences(arm, new_case, settings):
+    random, settled = np.random.default_rng(3), 0
     for seed in range(2):
-        case = new_case(arm, seed, learned=learned, **settings)
+        case = new_case(arm, seed, **settings)
         assert case.solve().status is Status.SOLVED
         s = case.exact.sensitivities(P).s
         for k in range(P):
             direction = np.zeros((len(case.sample.guess[1]), 14))
             direction[k] = random.normal(size=14) * np.repeat([0.1, 1.0], 7)
             expected = differences(case, direction)
-            assert np.abs(s[k] @ direction[k] - expected).max() < 1e-5 * np.abs(expected).max()
+            if expected is not None:
+                settled += 1
+                assert np.abs(s[k] @ direction[k] - expected).max() < 1e-5 * np.abs(expected).max()
+    assert settled >= 6
 
 
 def test_a_torque_at_its_bound_does_not_react(arm, new_case):
