@@ -124,7 +124,7 @@ def drive(
     """A motion that a known model makes exactly: nominal arm and ``residual``, held near home by random torques."""
     batch, random = nominal_batch(arm), np.random.default_rng(seed)
     x, u = np.zeros((count, 14)), np.zeros((count, 7))
-    x[0, :7] = arm.home
+    x[0, :7] = arm.home + random.normal(0.0, 0.01, 7)
     pull = np.zeros(7)
     for k in range(count):
         pull = 0.9 * pull + random.normal(0.0, 0.05, 7) * arm.limits.effort * 0.2

@@ -1,12 +1,20 @@
-"""Measure on this machine; `solver`: time per call of the real-time solver, with and without a network.
+"""Measure on this machine.
+
+`solver`: time per call of the real-time solver, with and without a network. `sensitivities`: samples a second of an
+export, its memory, and a plain implementation beside. `training`: a step of the optimiser, by weighting and by how many
+models train side by side.
 
 Examples:
   ttdm benchmark solver
   ttdm benchmark solver --robot fr3 --calls 10000 --json solver.json
+  ttdm benchmark sensitivities --calls 20000
+  ttdm benchmark training
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ttdm_ros.commands.arguments import positive_int
 from ttdm_ros.errors import TtdmError
@@ -14,9 +22,14 @@ from ttdm_ros.errors import TtdmError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("what", choices=["solver"], help="what is measured")
+    parser.add_argument("what", choices=["solver", "sensitivities", "training"], help="what is measured")
     parser.add_argument("--robot", default="panda", help="robot of config/robots, or a path (default: %(default)s)")
-    parser.add_argument("--calls", type=positive_int, default=2000, metavar="N", help="calls (default: %(default)s)")
+    parser.add_argument(
+        "--calls",
+        type=positive_int,
+        metavar="N",
+        help="calls of the solver, samples of an export or steps of the optimiser (default: 2000, 2000, 60)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures into this file")
 
 
@@ -27,15 +40,12 @@ def run(given: argparse.Namespace) -> int:
     from rich.progress import Progress
 
     from ttdm_ros.commands.terminal import make_console
-    from ttdm_ros.evaluation.benchmark_solver import run as benchmark_solver
     from ttdm_ros.evaluation.plain import as_plain
 
     console = make_console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("solving", total=1.0)
-        figures = benchmark_solver(
-            robot=given.robot, calls=given.calls, progress=lambda done: progress.update(bar, completed=done)
-        )
+        bar = progress.add_task("measuring", total=1.0)
+        figures = _measure(given, lambda done: progress.update(bar, completed=done))
     if given.json:
         try:
             given.json.write_text(json.dumps(as_plain(figures), indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -43,3 +53,19 @@ def run(given: argparse.Namespace) -> int:
             raise TtdmError(f"{given.json} cannot be written ({error.strerror}); name another file") from error
         print(f"figures  {given.json}")
     return 0
+
+
+def _measure(given: argparse.Namespace, progress: Callable[[float], None]) -> dict[str, Any]:
+    match given.what:
+        case "solver":
+            from ttdm_ros.evaluation.benchmark_solver import run as benchmark_solver
+
+            return benchmark_solver(robot=given.robot, calls=given.calls or 2000, progress=progress)
+        case "sensitivities":
+            from ttdm_ros.evaluation.benchmark_sensitivities import run as benchmark_sensitivities
+
+            return benchmark_sensitivities(robot=given.robot, samples=given.calls or 2000, progress=progress)
+        case _:
+            from ttdm_ros.evaluation.benchmark_training import run as benchmark_training
+
+            return benchmark_training(robot=given.robot, steps=given.calls or 60, progress=progress)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import yaml
 from pydantic import Field
-from pydantic_core import PydanticSerializationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -117,7 +116,7 @@ def save_model(
     )
     try:
         text = yaml.safe_dump(description.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    except (PydanticSerializationError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise BundleError(
             f"provenance or metrics of the model cannot be written as YAML ({error}); use texts, numbers and lists"
         ) from error

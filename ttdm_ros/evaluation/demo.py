@@ -27,6 +27,7 @@ EXPLORATION = 0.04  # share of the torque limits, in the lesson
 STALE_PERIODS = 50.0  # robot, controller, recorder and training share one machine here, which may be busy
 MODEL = "tailored"  # name of the model that is trained
 _HOLDING_S = 1.0  # recorded after the task is done
+_MEETING_S = 4.0  # in which publishers and a new recorder find each other
 _SWAP_AT = 0.5  # of the path
 
 
@@ -141,7 +142,7 @@ def _learn(session: DemoSession, options: DemoOptions, folder: DemoFolder) -> No
     session.run_beside("train", _training(options, folder), "learning from the bag (about a minute)")
     session.ask(set={"controller.exploration": 0.0})
     session.record(folder.bag)
-    session.wait(_HOLDING_S)  # publishers and the new recorder find each other
+    session.wait(_MEETING_S)
     session.ask(call="drive_again")
     session.follow("tracking", progress=_SWAP_AT)
     session.ask(set={"model": str(folder.training / MODEL)})

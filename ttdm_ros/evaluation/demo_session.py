@@ -111,11 +111,11 @@ class DemoSession:
                 return
             self.watch(0.1)
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, *, show: bool = True) -> None:
         """Watch for a while; errors as in ``follow``."""
         limit = time.monotonic() + seconds
-        while time.monotonic() < limit:
-            self.watch(0.1)
+        while (left := limit - time.monotonic()) > 0.0:
+            self.watch(min(left, 0.1), show=show)
 
     def ask(self, **request: Any) -> None:
         """Ask the controller, see ``ttdm_ros.nodes.monitor``, and wait for its answer.
@@ -123,15 +123,20 @@ class DemoSession:
         Raises:
             TtdmError: it refuses, or does not answer.
         """
+        done, answer = self.request(**request)
+        if not done:
+            raise DemoError(f"the controller refused {request}: {answer}")
+
+    def request(self, *, show: bool = True, **request: Any) -> tuple[bool, str]:
+        """Do the same, and return whether it was done, and the answer in words; only silence is an error."""
         self._answers.clear()
         self._group.say("monitor", json.dumps(request))
         limit = time.monotonic() + _ANSWER_LIMIT_S
         while not self._answers:
-            self.watch(0.1)
+            self.watch(0.1, show=show)
             if time.monotonic() > limit:
                 raise DemoError(f"the controller did not answer {request} within {_ANSWER_LIMIT_S:g} s")
-        if not self._answers[0].get("done"):
-            raise DemoError(f"the controller refused {request}: {self._answers[0].get('answer')}")
+        return bool(self._answers[0].get("done")), str(self._answers[0].get("answer"))
 
     def run_beside(self, name: str, command: list[str], stage: str) -> None:
         """Run a program to its end while the controller goes on.
@@ -140,7 +145,7 @@ class DemoSession:
             TtdmError: it failed, or the controller gave up meanwhile.
         """
         log = self._logs / f"{name}.log"
-        self._group.start(name, command, log=log, niceness=_LAST)
+        self._group.start(name, command, log=log, niceness=_LAST, may_end=True)
         self._view.stage(stage)
         while (code := self._group.poll(name)) is None:
             self.watch(0.2, show=False)

@@ -51,6 +51,7 @@ def use_of_limits(recording: Recording, arm: Arm) -> Limits:
     torque = None if commands is None else _shares(commands.values, limits.effort)
     rates = None if commands is None or states is None else torque_rates(commands, states)
     rate = None if rates is None else _shares(rates, limits.effort_rate)
+    surely = None if commands is None or states is None else torque_rates(commands, states, at_least=True)
     velocity = None if states is None else _shares(states.v, limits.velocity)
     margin = None
     if states is not None:
@@ -63,25 +64,28 @@ def use_of_limits(recording: Recording, arm: Arm) -> Limits:
         velocity_share=_largest(velocity),
         position_margin_rad=None if margin is None else float(margin.min()),
         torque_violations=_beyond(torque),
-        torque_rate_violations=_beyond(rate),
+        torque_rate_violations=None if surely is None else _beyond(_shares(surely, limits.effort_rate)),
         velocity_violations=_beyond(velocity),
         position_violations=None if margin is None else int((margin < -_TOLERANCE).sum()),
     )
 
 
-def torque_rates(commands: Table, states: JointStates) -> np.ndarray:
+def torque_rates(commands: Table, states: JointStates, *, at_least: bool = False) -> np.ndarray:
     """Return the change of the commanded torque between joint states, over the time between, (n, 7) [N·m/s].
 
     A command belongs to the joint state that was published last before it; of several, the last counts. Times between
-    are those of the stamps, as commands have none and arrive when the operating system lets them.
+    are those of the stamps, as commands have none and arrive when the operating system lets them. On a busy machine a
+    command may belong to a state before that: with ``at_least`` the time is what it was at most, so that only what
+    certainly was a violation looks like one.
     """
     order = np.argsort(states.publish_time_ns, kind="stable")
     owner = np.searchsorted(states.publish_time_ns[order], commands.publish_time_ns, side="right") - 1
     known = owner >= 0
     owner, values = owner[known], commands.values[known]
     last = np.append(np.diff(owner) > 0, True)[: len(owner)]
-    stamps = states.stamp_ns[order][owner[last]]
-    seconds = np.diff(stamps) * 1e-9
+    stamps = states.stamp_ns[order]
+    before = np.maximum(owner[last][:-1] - 1, 0) if at_least else owner[last][:-1]
+    seconds = (stamps[owner[last][1:]] - stamps[before]) * 1e-9
     rates: np.ndarray = np.diff(values[last], axis=0)[seconds > 0.0] / seconds[seconds > 0.0, None]
     return rates
 

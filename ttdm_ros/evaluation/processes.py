@@ -64,6 +64,7 @@ class _Child:
     process: subprocess.Popen[str]
     log: Path
     patience: Patience
+    may_end: bool
 
 
 class ProcessGroup:
@@ -91,6 +92,7 @@ class ProcessGroup:
         patience: Patience | None = None,
         pipe: bool = False,
         niceness: int = 0,
+        may_end: bool = False,
     ) -> IO[str] | None:
         """Start a process.
 
@@ -103,6 +105,7 @@ class ProcessGroup:
             pipe: whether its standard output is returned instead of going into the log, and ``say`` reaches its
                 standard input.
             niceness: by how much it steps back for others on a busy machine; negative to go before them, if allowed.
+            may_end: whether it may end by itself, which ``check`` then passes over and ``poll`` tells.
 
         Returns:
             Its standard output if ``pipe`` is set.
@@ -125,7 +128,7 @@ class ProcessGroup:
                 )
         except OSError as error:
             raise ProcessError(f"{name} cannot be started ({error}); check that {log.parent} can be written") from error
-        self._children[name] = _Child(process=process, log=log, patience=patience or Patience())
+        self._children[name] = _Child(process=process, log=log, patience=patience or Patience(), may_end=may_end)
         return process.stdout
 
     def pid(self, name: str) -> int:
@@ -155,13 +158,13 @@ class ProcessGroup:
         return code
 
     def check(self) -> None:
-        """Look whether every process still runs.
+        """Look whether every process still runs that may not end by itself.
 
         Raises:
             ProcessError: one has ended; the message gives its exit code and the last lines of its log.
         """
         for name, child in self._children.items():
-            code = child.process.poll()
+            code = None if child.may_end else child.process.poll()
             if code is not None:
                 raise ProcessError(f"{name} ended too early ({_how(code)}); {_last_words(child.log)}")
 

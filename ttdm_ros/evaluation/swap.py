@@ -7,7 +7,7 @@ import numpy as np
 from ttdm_ros.control.phase import Phase
 from ttdm_ros.evaluation.run_data import RunData
 
-_AFTERMATH = 0.25  # in which a late solve counts as the exchange's [s]
+AFTERMATH = 0.25  # in which a late solve counts as the exchange's [s]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +22,8 @@ class Swap:
         after_mm: RMSE on the same section with the new one.
         rest_mm: RMSE from the exchange to the end of that drive.
         reduction: 1 - after / before.
-        torque_step: largest change of a joint's torque from the last command before the exchange to the first after it
-            [N·m].
+        torque_step: largest change of a joint's torque from one command to the next, from the last before the exchange
+            to that of the first solve after it: until then the old plan is followed [N·m].
         torque_step_allowed: what the rate limits allow in the same time for that joint [N·m].
         missed_deadlines: late solves within a quarter of a second after it.
     """
@@ -63,7 +63,7 @@ def measure_swap(run: RunData) -> Swap | None:
             before, rest = _rms(run, first[0], at), _rms(run, at, first[1])
             section = at - first[0]
             after = _rms(run, second[0], second[0] + section)
-            step, allowed = _torque_step(run, at)
+            step, allowed = torque_step(run, int(texts.publish_time_ns[index]))
             return Swap(
                 model=texts.text[index],
                 at_s=at,
@@ -74,7 +74,7 @@ def measure_swap(run: RunData) -> Swap | None:
                 reduction=1.0 - after / before,
                 torque_step=step,
                 torque_step_allowed=allowed,
-                missed_deadlines=_missed(run, at),
+                missed_deadlines=missed_after(run, at),
             )
     return None
 
@@ -91,6 +91,36 @@ def drives(run: RunData) -> list[Drive]:
     return result
 
 
+def torque_step(run: RunData, at_ns: int) -> tuple[float, float]:
+    """Return the step of torque that an exchange caused, see ``Swap.torque_step``, and what was allowed [N·m].
+
+    Args:
+        run: the recorded run.
+        at_ns: when the exchange was told [ns], on the publisher's clock.
+    """
+    commands, timing = run.recording.commands, run.recording.timing
+    if commands is None or len(commands) < 2:
+        return np.nan, np.nan
+    order = np.argsort(commands.publish_time_ns, kind="stable")
+    sent, tau = commands.publish_time_ns[order], commands.values[order]
+    first = max(int(np.searchsorted(sent, at_ns, side="right")), 1)
+    solved = np.zeros(0) if timing is None else timing.publish_time_ns[timing.publish_time_ns > at_ns]
+    # What a solve took is told right after its command.
+    end = max(int(np.searchsorted(sent, solved.min(), side="right")) if len(solved) else first, first + 1)
+    if first >= len(sent):
+        return np.nan, np.nan
+    step = np.abs(np.diff(tau[first - 1 : end], axis=0))
+    allowed = run.arm.limits.effort_rate * _elapsed(run, sent[first - 1 : end])[:, None]
+    worst = np.unravel_index(int(np.argmax(step / allowed)), step.shape)
+    return float(step[worst]), float(allowed[worst])
+
+
+def missed_after(run: RunData, at: float) -> int:
+    """Return how many solves came late within a quarter of a second after ``at`` [s]."""
+    stamps, missed = run.solved(), run.timing("missed")
+    return int((missed[(stamps >= at) & (stamps < at + AFTERMATH)] != 0.0).sum())
+
+
 def _tracking_spans(run: RunData) -> list[tuple[float, float]]:
     return [(begin, end) for phase, begin, end in run.phases() if phase is Phase.TRACKING]
 
@@ -102,21 +132,18 @@ def _rms(run: RunData, begin: float, end: float) -> float:
     return 1e3 * float(np.sqrt(np.mean(np.square(run.track.distance[chosen])))) if chosen.any() else np.nan
 
 
-def _torque_step(run: RunData, at: float) -> tuple[float, float]:
-    """Largest step across ``at`` as a share of what is allowed: the step, and what was allowed [N·m]."""
-    commands = run.recording.commands
-    if commands is None or len(commands) < 2:
-        return np.nan, np.nan
-    sent = run.sent(commands)
-    index = int(np.clip(np.searchsorted(sent, at), 1, len(sent) - 1))
-    step = np.abs(commands.values[index] - commands.values[index - 1])
+def _elapsed(run: RunData, sent_ns: np.ndarray) -> np.ndarray:
+    """Time from each command to the next [s], (n - 1,): by the clock or by the stamps, whichever is longer.
+
+    Which joint state a command answers is not in the bag. The usual period is what it is at least.
+    """
+    elapsed = np.diff(sent_ns) * 1e-9
     states = run.recording.joint_states
-    period = 0.002 if states is None else float(np.median(np.diff(np.unique(states.stamp_ns)))) * 1e-9
-    allowed = run.arm.limits.effort_rate * max(period, float(sent[index] - sent[index - 1]))
-    joint = int(np.argmax(step / allowed))
-    return float(step[joint]), float(allowed[joint])
-
-
-def _missed(run: RunData, at: float) -> int:
-    stamps, missed = run.solved(), run.timing("missed")
-    return int((missed[(stamps >= at) & (stamps < at + _AFTERMATH)] != 0.0).sum())
+    if states is None or len(states) < 2:
+        return elapsed
+    order = np.argsort(states.publish_time_ns, kind="stable")
+    newest = np.clip(np.searchsorted(states.publish_time_ns[order], sent_ns, side="right") - 1, 0, None)
+    stamps = np.diff(states.stamp_ns[order][newest]) * 1e-9
+    period = float(np.median(np.diff(np.unique(states.stamp_ns)))) * 1e-9
+    result: np.ndarray = np.maximum(np.maximum(elapsed, stamps), period)
+    return result

@@ -19,6 +19,8 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
 from ttdm_ros import topics
+from ttdm_ros.config import parse
+from ttdm_ros.control.config import ControllerConfig
 from ttdm_ros.control.controller import Controller
 from ttdm_ros.control.phase import Phase
 from ttdm_ros.control.rehearsal import rehearse
@@ -153,8 +155,10 @@ class MpcController(LifecycleNodeMixin, Node):
         source = str(self.get_parameter("model").value)
         model = self._models.load(source)
         solver = self._models.make_solver(model, source)
-        rehearse(solver, task, self.config.controller)
-        controller = Controller(solver, task, self.config.controller, on_event=self._tell)
+        share = self._share(self.get_parameter(_EXPLORATION).value)  # it may have been changed since the start
+        config = self.config.controller.model_copy(update={"exploration": share})
+        rehearse(solver, task, config)
+        controller = Controller(solver, task, config, on_event=self._tell)
         sim_time = bool(self.get_parameter("use_sim_time").value)
         self._loop = ControlLoop(
             controller,
@@ -223,21 +227,31 @@ class MpcController(LifecycleNodeMixin, Node):
     # While it runs
 
     def _on_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
-        for parameter in parameters:
-            if parameter.name == "model":
-                try:
-                    if self._loop is None:
-                        self._models.load(parameter.value)  # it is made use of when the node is configured
-                    else:
-                        self._models.exchange(parameter.value, self._loop, self._tell_model)
-                except Exception as error:  # whatever a bundle may hold, the arm goes on with the model it has
-                    if not isinstance(error, TtdmError):
-                        self.get_logger().error(traceback.format_exc())
-                    self.get_logger().warning(f"model refused: {error}")
-                    return SetParametersResult(successful=False, reason=str(error))
-            elif parameter.name == _EXPLORATION and self._loop is not None:
-                self._explore(self._loop, float(parameter.value))
+        given = {parameter.name: parameter.value for parameter in parameters}
+        try:
+            # Checked before a model takes over: together they are changed or none is.
+            share = self._share(given[_EXPLORATION]) if _EXPLORATION in given else None
+            if "model" in given:
+                self._change_model(given["model"])
+            if share is not None and self._loop is not None:
+                self._explore(self._loop, share)
+        except Exception as error:  # whatever a bundle may hold, the arm goes on as it did
+            if not isinstance(error, TtdmError):
+                self.get_logger().error(traceback.format_exc())
+            self.get_logger().warning(f"{' and '.join(given)} refused: {error}")
+            return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
+
+    def _change_model(self, source: Any) -> None:
+        if self._loop is None:
+            self._models.load(source)  # it is made use of when the node is configured
+        else:
+            self._models.exchange(source, self._loop, self._tell_model)
+
+    @staticmethod
+    def _share(value: Any) -> float:
+        """Check a share of exploration: rclpy itself compares with the range only what has a decimal point."""
+        return parse({"exploration": value}, ControllerConfig, "parameters of mpc_controller").exploration
 
     @staticmethod
     def _explore(loop: ControlLoop, share: float) -> None:

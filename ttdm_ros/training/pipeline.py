@@ -56,14 +56,16 @@ class TrainingJob:
     """Processes for the sensitivities; as many as processors if left out."""
 
     def bundle(self, weighting: str, seed: int) -> Path:
-        """Return the folder of a model."""
-        if self.name and (len(self.weightings), len(self.seeds)) == (1, 1):
-            return self.out / self.name
-        return self.out / "_".join([*([self.name] if self.name else []), weighting, f"s{seed}"])
+        """Return the folder of a model; what tells it from the others of this job is in its name."""
+        return self._folder(weighting if not self.name or len(self.weightings) > 1 else "", seed)
 
     def checkpoint(self, seed: int) -> Path:
         """Return the folder of the one-step checkpoint of a seed."""
-        return self.out / "_".join([*([self.name] if self.name else []), "one_step", f"s{seed}"])
+        return self._folder("one_step", seed)
+
+    def _folder(self, kind: str, seed: int) -> Path:
+        parts = (self.name, kind, f"s{seed}" if len(self.seeds) > 1 else "")
+        return self.out / "_".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

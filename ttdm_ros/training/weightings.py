@@ -77,8 +77,8 @@ class Context:
     def _clipping(self, size: Array) -> Array:
         """Return factors (n,) that keep sizes (n,) below ``clip`` medians."""
         chosen = size[self.chosen]
-        median = float(np.median(chosen)) if len(chosen) else 1.0
-        factor: Array = np.minimum(1.0, self.clip * median / np.maximum(size, 1e-300))
+        most = self.clip * float(np.median(chosen)) if len(chosen) else np.inf
+        factor: Array = np.divide(most, size, out=np.ones_like(size), where=size > most)
         return factor
 
 

@@ -1,0 +1,196 @@
+"""From bags to bundles."""
+
+import json
+
+import pytest
+import torch
+
+from ttdm_ros import cli
+from ttdm_ros.commands.executables import without_ros_arguments
+from ttdm_ros.config import load
+from ttdm_ros.dynamics.bundle import DESCRIPTION, Description, load_model, save_model
+from ttdm_ros.dynamics.model import PredictionModel
+from ttdm_ros.dynamics.specification import ModelSpecification
+from ttdm_ros.errors import BundleError, ConfigError, SensitivityError
+from ttdm_ros.evaluation.training_report import render_training_report
+from ttdm_ros.mpc.config import MpcConfig
+from ttdm_ros.training.config import SamplingConfig, TrainingConfig
+from ttdm_ros.training.pipeline import TrainingJob, train_from_bags
+
+QUICK = TrainingConfig(
+    specification=ModelSpecification(hidden=(8,), inputs=("q", "v")),
+    p=2,
+    base_steps=40,
+    steps=20,
+    base_batch=32,
+    batch=32,
+    validate_every=10,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def job(panda, motion, mcap, tmp_path):
+    bag = mcap(motion.messages())
+
+    def make(**changes):
+        values = {
+            "bags": (bag,),
+            "arm": panda,
+            "out": tmp_path / "out",
+            "weightings": ("mse", "sensitivity"),
+            "config": QUICK,
+            "sampling": SamplingConfig(spacing=6),
+            "mpc": MpcConfig(horizon=8),
+            "model": PredictionModel.nominal(ModelSpecification(hidden=(8,))),
+            "jobs": 1,
+        }
+        return TrainingJob(**(values | changes))
+
+    return make
+
+
+def test_every_weighting_and_seed_becomes_a_bundle_that_says_where_it_comes_from(job):
+    outcome = train_from_bags(job(seeds=(0, 3)))
+    assert [folder.name for folder in outcome.bundles] == ["mse_s0", "mse_s3", "sensitivity_s0", "sensitivity_s3"]
+    for each in outcome.models:
+        assert load_model(each.folder).fingerprint == each.model.fingerprint
+        description = load(each.folder / DESCRIPTION, Description)
+        assert description.robot == "panda"
+        told = description.provenance
+        assert (told["weighting"], told["seed"], told["p"]) == (each.weighting, each.seed, 2)
+        assert told["bags"] == [{"name": "bag", "fingerprint": outcome.bags[0].fingerprint}]
+        assert {"ttdm_ros", "torch", "numpy", "python"} == told["versions"].keys()
+        assert told["sensitivities"]["solved"] == int(outcome.sensitivities.good.sum())
+        assert description.metrics["explained_acceleration"] == pytest.approx(each.metrics.explained, rel=1e-4)
+    assert not list(outcome.job.out.glob(".*.state"))
+
+
+def test_copies_of_a_bag_train_the_same_model(job, motion, mcap, sqlite, tmp_path):
+    rows, found = motion.messages(), set()
+    copies = (sqlite(rows), mcap(rows, "split", split_duration=0.4))
+    for i, bag in enumerate([None, *copies]):
+        changes = {} if bag is None else {"bags": (bag,)}
+        outcome = train_from_bags(job(out=tmp_path / f"out{i}", **changes))
+        found.add(tuple(each.model.fingerprint for each in outcome.models))
+    assert len(found) == 1
+
+
+def test_mse_alone_needs_no_sensitivities(job):
+    outcome = train_from_bags(job(weightings=("mse", "variance")))
+    assert outcome.sensitivities is None
+    assert not (outcome.job.out / "sensitivities").exists()
+    page = render_training_report(outcome)
+    assert "No weighting of this training needed sensitivities" in page
+
+
+def test_a_name_is_taken_as_it_is_for_one_model_and_as_a_beginning_for_several(job):
+    assert job(weightings=("mse",), name="mine").bundle("mse", 0).name == "mine"
+    assert job(name="mine").bundle("mse", 0).name == "mine_mse"
+    assert job(weightings=("mse",), name="mine", seeds=(0, 1)).bundle("mse", 1).name == "mine_s1"
+    assert job(name="mine").checkpoint(0).name == "mine_one_step"
+
+
+def test_nothing_is_overwritten(job):
+    train_from_bags(job(weightings=("mse",)))
+    with pytest.raises(BundleError, match="holds a model already"):
+        train_from_bags(job(weightings=("mse",)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"weightings": ("mse", "mse")}, "named once"),
+        ({"weightings": ("good",)}, "no weighting 'good'"),
+        ({"seeds": ()}, "at least one"),
+        (
+            {"config": TrainingConfig(specification=ModelSpecification(structure="nominal", hidden=()))},
+            "nothing to train",
+        ),
+        ({"sampling": SamplingConfig(dt=0.04)}, "set both to one"),
+    ],
+)
+def test_a_job_that_cannot_work_is_refused_at_once(job, changes, told):
+    with pytest.raises(ConfigError, match=told):
+        train_from_bags(job(**changes))
+
+
+def test_sensitivities_of_another_job_are_refused_and_nothing_is_written(job, tmp_path):
+    folder = tmp_path / "sensitivities"
+    train_from_bags(job(sensitivities=folder))
+    other = job(out=tmp_path / "other", sensitivities=folder, mpc=MpcConfig(horizon=8, velocity_weight=2.0))
+    with pytest.raises(SensitivityError, match=r"mpc.velocity_weight 1.0, not 2.0"):
+        train_from_bags(other)
+    assert not (tmp_path / "other").exists()
+
+
+def test_an_interrupted_job_goes_on_and_ends_the_same(job, tmp_path):
+    class LeftError(Exception):
+        pass
+
+    def leave(progress):
+        if progress.stage == "fine-tuning" and progress.step >= 10:
+            raise LeftError
+
+    with pytest.raises(LeftError):
+        train_from_bags(job(), on_training=leave)
+    stages = []
+    resumed = train_from_bags(job(), on_training=lambda progress: stages.append((progress.stage, progress.step)))
+    whole = train_from_bags(job(out=tmp_path / "whole"))
+    assert [m.model.fingerprint for m in resumed.models] == [m.model.fingerprint for m in whole.models]
+    assert len(stages) < 9
+
+
+def test_the_command_trains_and_reports(job, motion, mcap, tmp_path, capsys):
+    bag, out = mcap(motion.messages(), "other"), tmp_path / "trained"
+    settings, model = tmp_path / "mpc.yaml", tmp_path / "nominal"
+    settings.write_text("horizon: 8\n")
+    save_model(PredictionModel.nominal(ModelSpecification(hidden=(8,))), model)
+    problem = ["--mpc", str(settings), "--model", str(model), "--jobs", "1"]
+    arguments = [str(bag), "--p", "2", "--spacing", "12", *problem]
+    sizes = ["--weighting", "mse,sensitivity", "--hidden", "8", "--base-steps", "20", "--steps", "10"]
+    assert cli.main(["sensitivities", *arguments, "--out", str(tmp_path / "s")]) == 0
+    assert "solved" in capsys.readouterr().out
+    code = cli.main(["train", *arguments, *sizes, "--sensitivities", str(tmp_path / "s"), "--out", str(out)])
+    shown = capsys.readouterr()
+    assert code == 0, shown.err
+    assert f"model    {out / 'sensitivity'}" in shown.out
+    content = json.loads((out / "training.json").read_text())
+    assert [each["weighting"] for each in content["models"]] == ["mse", "sensitivity"]
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") == 5
+    assert "What matters, by joint" in page
+    assert cli.main(["info", str(out / "sensitivity")]) == 0
+    assert cli.main(["info", str(tmp_path / "s")]) == 0
+    told = capsys.readouterr().out
+    assert "sensitivity" in told
+    assert "14-8-7 tanh" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--weighting", "good"], "no weighting 'good'"),
+        (["--hidden", "many"], "hidden"),
+        (["--inputs", "tau,q"], "inputs must be some of q, v, tau in this order"),
+        (["--p", "9"], "'p'"),
+    ],
+)
+def test_wrong_settings_are_one_sentence(motion, mcap, tmp_path, capsys, arguments, told):
+    code = cli.main(["train", str(mcap(motion.messages())), *arguments, "--out", str(tmp_path / "out")])
+    shown = capsys.readouterr()
+    assert code == 1
+    assert told in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_executables_leave_out_what_a_launch_file_adds():
+    assert without_ros_arguments(["bag", "--ros-args", "-r", "__node:=a"]) == ["bag"]
+    assert without_ros_arguments(["bag", "--ros-args", "-p", "a:=1", "--", "--p", "4"]) == ["bag", "--p", "4"]
