@@ -15,7 +15,7 @@ from ttdm_ros import cli
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.recording.writer import BagWriter
 
-COMMANDS = ("demo", "info", "record", "salvage", "report", "evaluate", "benchmark")
+COMMANDS = ("demo", "info", "record", "salvage", "report", "sensitivities", "train", "evaluate", "benchmark")
 START_NS = 1_700_000_000_000_000_000
 
 

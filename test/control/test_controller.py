@@ -477,10 +477,74 @@ def test_a_task_that_is_done_can_be_driven_again_without_a_jump(rig, circle):
     assert rig.controller.fault is None
 
 
-def test_a_task_that_is_not_done_cannot_be_driven_again(rig, circle):
-    rig.start(Phase.TRACKING)
-    with pytest.raises(TaskError, match="can be driven again once it is done; it is tracking now"):
+NOT_HOLDING = [phase for phase in Phase if phase is not Phase.HOLDING]
+
+
+@pytest.mark.parametrize("phase", NOT_HOLDING, ids=[phase.name for phase in NOT_HOLDING])
+def test_a_task_that_is_not_done_cannot_be_driven_again(rig, circle, phase):
+    reach = {
+        Phase.INACTIVE: lambda: None,
+        Phase.WAITING: rig.activate,
+        Phase.APPROACH: lambda: rig.start(Phase.APPROACH),
+        Phase.TRACKING: lambda: rig.start(Phase.TRACKING),
+        Phase.LEAVING: lambda: (rig.start(Phase.TRACKING), rig.controller.deactivate()),
+        Phase.BRAKING: lambda: (rig.start(Phase.TRACKING), rig.controller.stop("enough")),
+        Phase.STOPPED: lambda: (rig.start(Phase.APPROACH), rig.controller.stop("enough"), rig.run_until(Phase.STOPPED)),
+    }
+    reach[phase]()
+    assert rig.phase is phase
+    events = list(rig.events)
+    with pytest.raises(TaskError, match=f"can be driven again once it is done; it is {phase.name.lower()} now"):
         rig.controller.drive_again(circle.once_more(0.3))
+    assert (rig.phase, rig.events) == (phase, events)
+
+
+def test_driven_again_the_reference_passes_on_without_a_jump_any_number_of_times(rig, circle, panda):
+    """The rig checks that every torque keeps to the rate limits."""
+    rig.start(Phase.HOLDING)
+    rows = []
+    for _ in range(3):
+        for _ in range(40):
+            rig.state()
+            rows.append(rig.controller.reference_now()[1])
+        rig.controller.drive_again(circle.once_more(0.3))
+        assert rig.controller.progress == 0.0
+        while rig.phase is not Phase.HOLDING:
+            rig.state()
+            rows.append(rig.controller.reference_now()[1])
+    jumps = np.abs(np.diff(np.array(rows), axis=0))
+    limits, elapsed = panda.limits, 0.002
+    assert (jumps[:, 12:19] <= elapsed * limits.velocity + 1e-5).all()
+    assert (jumps[:, 19:26] <= elapsed * limits.acceleration + 1e-5).all()
+    assert rig.controller.progress == 1.0
+    assert rig.controller.fault is None
+    story = [text for text in rig.events if text.startswith(("approaching", "driving"))]
+    assert story == ["approaching the start of 'small circle'", "driving 'small circle'"] + 3 * [
+        "approaching the start of 'small circle' again",
+        "driving 'small circle'",
+    ]
+
+
+def test_after_the_second_drive_it_can_be_deactivated_as_after_the_first(rig, circle):
+    rig.start(Phase.HOLDING)
+    rig.controller.drive_again(circle.once_more(0.3))
+    rig.run_until(Phase.TRACKING)
+    rig.controller.deactivate()
+    rig.run_until(Phase.INACTIVE)
+    assert rig.events[-1] == "deactivated; the arm rests"
+
+
+def test_no_torque_is_explored_while_it_holds(new_rig, circle):
+    rig, plain = new_rig(exploration=0.05), new_rig()
+    for each in (rig, plain):
+        each.start(Phase.HOLDING)
+    for _ in range(20):  # in which the rate limit takes out what was left
+        differences = rig.state().tau - plain.state().tau
+    np.testing.assert_allclose(differences, 0.0, atol=1e-9)
+    for each in (rig, plain):
+        each.controller.drive_again(circle.once_more(0.3))
+    differences = np.array([rig.state().tau - plain.state().tau for _ in range(20)])
+    assert np.abs(differences).max() > 0.01 * rig.arm.limits.effort.max()
 
 
 @pytest.mark.parametrize("seed", range(15))

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from ttdm_ros.config import parse
+from ttdm_ros.control.timeline import Task
 from ttdm_ros.errors import TaskError
+from ttdm_ros.mpc.tasks.config import TaskConfig
 
 POSITION, Q, V, TAU = slice(0, 3), slice(12, 19), slice(19, 26), slice(26, 33)
 
@@ -12,6 +15,14 @@ POSITION, Q, V, TAU = slice(0, 3), slice(12, 19), slice(19, 26), slice(26, 33)
 def timeline(circle, panda):
     start = panda.home + np.array([0.1, -0.1, 0.05, 0.1, -0.2, 0.1, 0.3])
     return circle.timeline(start, np.zeros(7), 0.3)
+
+
+@pytest.fixture(scope="module")
+def away(panda):
+    """A task that ends elsewhere than it begins."""
+    positions = [[0.0, 0.0, 0.0], [0.1, -0.1, -0.05]]
+    words = {"type": "waypoints", "name": "away", "waypoints": [{"position": position} for position in positions]}
+    return Task(panda, parse(words, TaskConfig, "test"))
 
 
 def fine(timeline, begin, end, step=1e-3):
@@ -137,3 +148,61 @@ def test_before_a_live_task_begins_the_end_of_the_way_there_is_held(live, panda)
     rows = timeline.rows(begin - 0.05 + 0.02 * np.arange(6))
     np.testing.assert_allclose(rows[-1, Q], panda.home, atol=1e-3)
     np.testing.assert_allclose(rows[-1, V], 0.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("begin", [0.0, 3.7, 1234.5])
+def test_begun_later_it_is_the_same_a_while_later(circle, panda, begin):
+    at_once, later = (circle.timeline(panda.home + 0.05, np.zeros(7), 0.3) for _ in range(2))
+    later.begin(begin)
+    assert later.task_begins == pytest.approx(begin + at_once.task_begins)
+    assert later.task_ends == pytest.approx(begin + at_once.task_ends)
+    times = np.linspace(0.0, at_once.task_ends + 0.5, 200)
+    np.testing.assert_allclose(later.rows(begin + times), at_once.rows(times), atol=1e-7)
+    middle = 0.5 * (at_once.task_begins + at_once.task_ends)
+    assert later.progress(begin + middle) == pytest.approx(0.5)
+
+
+def test_before_its_beginning_it_rests_at_its_start(circle, panda):
+    timeline = circle.timeline(panda.home + 0.05, np.zeros(7), 0.3)
+    timeline.begin(5.0)
+    rows = timeline.rows(np.array([0.0, 4.9, 5.0]))
+    np.testing.assert_allclose(rows, np.tile(rows[-1], (3, 1)), atol=1e-12)
+    np.testing.assert_allclose(rows[0, Q], panda.home + 0.05, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["circle", "away"])
+def test_once_more_goes_on_where_the_task_ended(circle, away, panda, name):
+    """Across the border of both timelines everything is as continuous as within each of them."""
+    task = {"circle": circle, "away": away}[name]
+    first, second = task.timeline(panda.home, np.zeros(7), 0.3), task.once_more(0.3)
+    begin = first.task_ends + 0.4
+    second.begin(begin)
+    _, before = fine(first, first.task_ends - 0.1, begin)
+    _, after = fine(second, begin, second.task_ends + 0.2)
+    jumps = np.abs(np.diff(np.concatenate((before, after)), axis=0))
+    assert (jumps[:, Q] <= 1e-3 * panda.limits.velocity + 1e-5).all()
+    assert (jumps[:, V] <= 1e-3 * panda.limits.acceleration + 1e-5).all()
+    assert (jumps[:, TAU] <= 1e-3 * panda.limits.effort_rate + 1e-3).all()
+    np.testing.assert_allclose(after[0, POSITION], before[-1, POSITION], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["circle", "away"])
+def test_once_more_drives_the_same_path(circle, away, panda, name):
+    task = {"circle": circle, "away": away}[name]
+    first, second = task.timeline(panda.home, np.zeros(7), 0.3), task.once_more(0.3)
+    along = np.linspace(0.0, first.task_ends - first.task_begins, 100)
+    np.testing.assert_allclose(
+        second.rows(second.task_begins + along), first.rows(first.task_begins + along), atol=1e-7
+    )
+
+
+def test_once_more_returns_from_an_end_that_is_not_the_start_within_the_speed_asked_for(away, panda):
+    slow, fast = away.once_more(0.1), away.once_more(0.5)
+    assert slow.task_begins > 2.0 * fast.task_begins
+    _, rows = fine(slow, 0.0, slow.task_begins)
+    assert (np.abs(rows[:, V]) <= 0.1 * panda.limits.velocity + 1e-6).all()
+
+
+def test_a_live_task_has_no_end_to_drive_again_from(live):
+    with pytest.raises(TaskError, match="follows a live target and has no end; send it targets"):
+        live.once_more(0.3)

@@ -87,6 +87,10 @@ class KnownRun:
     topics: tuple[str, ...] = tuple(TYPES)
     namespace: str = ""
     count: int = 1001
+    phases: tuple[tuple[float, Phase], ...] = ((0.0, Phase.APPROACH), (1.0, Phase.TRACKING))  # from when on [s]
+    models: tuple[tuple[float, str], ...] = ((0.001, "nominal"),)  # when told [s]
+    offset: Callable[[float], float] | None = None  # over the time of the solve, in place of ``offsets``
+    missed: tuple[int, ...] = ()  # solves that come late
 
     def write(self, path: Path, recorder: dict[str, str] | None = None) -> Path:
         with BagWriter(path) as writer:
@@ -104,7 +108,8 @@ class KnownRun:
         random = np.random.default_rng(0)
         sent = START_NS + 1_000_000
         yield sent, "robot_description", text(self.arm.urdf), 1
-        yield sent, "mpc_controller/active_model", text("nominal"), 1
+        for number, (t, model) in enumerate(self.models):
+            yield START_NS + round(1e9 * t), "mpc_controller/active_model", text(model), number + 1
         yield sent, "mpc_controller/events", text("approach: <moving> to the start"), 1
         yield sent + 10**9, "mpc_controller/events", text("tracking: the task begins"), 2
         solves = 0
@@ -118,7 +123,12 @@ class KnownRun:
             if i % 5 == 0:
                 yield stamp_ns + delay + 110_000, "mpc_controller/timing", numbers(self._timing(solves, t)), solves + 1
                 at_ns = stamp_ns + self.reference_delay_ns
-                yield stamp_ns + delay + 120_000, "mpc_controller/reference", self._reference(solves, at_ns), solves + 1
+                yield (
+                    stamp_ns + delay + 120_000,
+                    "mpc_controller/reference",
+                    self._reference(solves, t, at_ns),
+                    solves + 1,
+                )
                 solves += 1
 
     def _q(self, t: float) -> np.ndarray:
@@ -127,12 +137,15 @@ class KnownRun:
     def _timing(self, solve: int, t: float) -> list[float]:
         solve_us = self.solve_us(solve)
         period = 0.0 if solve == 0 else 10_000.0
-        phase = Phase.TRACKING if t >= 1.0 else Phase.APPROACH
-        return [START_NS * 1e-9 + t, solve_us, solve_us + 150.0, period, 0.0, 6.0, 0.0, float(phase)]
+        phase = [phase for begin, phase in self.phases if t >= begin - 1e-9][-1]
+        missed = float(solve in self.missed)
+        return [START_NS * 1e-9 + t, solve_us, solve_us + 150.0, period, 0.0, 6.0, missed, float(phase)]
 
-    def _reference(self, solve: int, at_ns: int) -> bytes:
+    def _reference(self, solve: int, t: float, at_ns: int) -> bytes:
         position, rotation = self.arm.tip_pose(self._q((at_ns - START_NS) * 1e-9))
         length = self.offsets[solve % len(self.offsets)] if at_ns - START_NS >= 10**9 else 0.5
+        if self.offset is not None:
+            length = self.offset(t)
         direction = np.array([np.cos(solve), np.sin(solve), 0.0])
         turned = Rotation.from_matrix(rotation) * Rotation.from_rotvec(self.angle * direction)
         return reference(at_ns, position + length * direction, turned.as_quat())
@@ -147,5 +160,17 @@ def panda() -> Arm:
 def known_run(panda: Arm) -> Callable[..., KnownRun]:
     def build(**options: Any) -> KnownRun:
         return KnownRun(panda, **options)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def driven_twice(panda: Arm) -> Callable[..., KnownRun]:
+    """A run in which the path is driven from 0.2 s to 0.8 s and from 1.2 s to 1.8 s."""
+    drive = ((0.0, Phase.APPROACH), (0.2, Phase.TRACKING), (0.8, Phase.HOLDING))
+    phases = (*drive, *((1.0 + begin, phase) for begin, phase in drive))
+
+    def build(**options: Any) -> KnownRun:
+        return KnownRun(panda, phases=phases, **options)
 
     return build

@@ -191,3 +191,71 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
         assert all(map(runs, pids))
         process.kill()
     until(lambda: not any(map(runs, pids)))
+
+
+def test_what_is_said_arrives_line_by_line_and_answers_come_back(log: Path) -> None:
+    program = "import sys\nfor line in sys.stdin: print('heard', line.strip(), flush=True)"
+    with ProcessGroup() as group:
+        lines = group.start("child", python(program), log=log, pipe=True)
+        for word in ("one", "two"):
+            group.say("child", word)
+            assert lines.readline() == f"heard {word}\n"
+
+
+def test_a_process_that_is_gone_cannot_be_told_anything(log: Path) -> None:
+    with ProcessGroup() as group:
+        lines = group.start("child", python("import sys; sys.exit('enough')"), log=log, pipe=True)
+        assert lines.read() == ""
+        with pytest.raises(ProcessError, match=r"(?s)child does not listen any more.*enough"):
+            until(lambda: bool(group.say("child", "anything")))
+
+
+def test_one_that_may_end_is_polled_and_forgotten_once_it_has(log: Path) -> None:
+    with ProcessGroup() as group:
+        group.start("child", python("import sys; sys.stdin.read(); sys.exit(3)"), log=log, pipe=True, may_end=True)
+        assert group.poll("child") is None
+        group._children["child"].process.stdin.close()
+        codes: list[int | None] = [None]
+        until(lambda: codes.append(group.poll("child")) or codes[-1] is not None)
+        assert codes[-1] == 3
+        group.start("child", python("pass"), log=log, may_end=True)  # the name is free again
+    assert [ended.name for ended in group.ended] == ["child"]
+
+
+def test_the_end_of_one_that_may_end_is_no_early_death(log: Path) -> None:
+    """Whoever watches the others looks at them between two polls, and the program may end in between."""
+    with ProcessGroup() as group:
+        group.start("child", python("raise SystemExit(3)"), log=log, may_end=True)
+        until(lambda: group._children["child"].process.poll() is not None)
+        group.check()
+        assert group.poll("child") == 3
+
+
+NICENESS = "import os; print(os.nice(0))"
+
+
+@pytest.mark.parametrize("niceness", [0, 7])
+def test_a_process_steps_back_by_its_niceness(log: Path, niceness: int) -> None:
+    here = os.nice(0)
+    with ProcessGroup() as group:
+        lines = group.start("child", python(NICENESS), log=log, pipe=True, niceness=niceness)
+        assert int(lines.readline()) == min(here + niceness, 19)
+
+
+def test_to_go_before_others_takes_rights_and_without_them_it_starts_all_the_same(log: Path) -> None:
+    """The group is that of a process without the right CAP_SYS_NICE, which not even the user root then has."""
+    parent = f"""
+        import ctypes, os, sys
+        from pathlib import Path
+        from ttdm_ros.evaluation.processes import ProcessGroup
+        PR_CAPBSET_DROP, CAP_SYS_NICE = 24, 23
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_NICE, 0, 0, 0)  # programs started from now on lack it
+        with ProcessGroup() as group:
+            lines = group.start("child", [sys.executable, "-c", {NICENESS!r}], log=Path({str(log)!r}), pipe=True,
+                                niceness=-5)
+            print(os.nice(0), lines.read(), flush=True)
+    """
+    done = subprocess.run(python(parent), capture_output=True, text=True, check=True)
+    before, after = (int(word) for word in done.stdout.split())
+    assert after == before
+    assert log.read_text() == ""

@@ -25,6 +25,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, String
+from std_srvs.srv import Trigger
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
 from ttdm_ros.config import parse
@@ -176,11 +177,12 @@ def test_a_bad_parameter_ends_the_process_with_one_sentence(
     assert sentence in lines[0]
 
 
-def test_only_the_model_can_be_changed_while_it_runs(make: Callable[..., MpcController]) -> None:
+def test_only_model_and_exploration_can_be_changed_while_it_runs(make: Callable[..., MpcController]) -> None:
     node = make()
     assert not node.set_parameters([Parameter("controller.rate", value=50.0)])[0].successful
     assert not node.set_parameters([Parameter("task", value="demo")])[0].successful
     assert set_model(node, "nominal") == (True, "")
+    assert node.set_parameters([Parameter("controller.exploration", value=0.01)])[0].successful
 
 
 # Lifecycle
@@ -391,3 +393,88 @@ def test_a_target_for_a_task_with_a_path_is_refused(
     arm.until(lambda: arm.commands)
     with pytest.raises(TaskError, match="follows a path, not a target"):
         node.set_target(target(node, "panda_link0"))
+
+
+# Exploration, and the task once more
+
+
+def set_exploration(node: MpcController, share: Any) -> tuple[bool, str]:
+    result = node.set_parameters([Parameter("controller.exploration", value=share)])[0]
+    return result.successful, result.reason
+
+
+@pytest.mark.parametrize("is_configured", [False, True])
+@pytest.mark.parametrize("share", [5, -1, 0.3, -0.01, float("nan"), "much", [0.1], None])
+def test_a_share_of_exploration_that_is_no_small_number_is_refused(
+    make: Callable[..., MpcController], is_configured: bool, share: Any
+) -> None:
+    node = make("controller.exploration:=0.04")
+    if is_configured:
+        assert node.trigger_configure() is SUCCESS
+    successful, reason = set_exploration(node, share)
+    assert not successful
+    assert "exploration" in reason
+    assert node.get_parameter("controller.exploration").value == 0.04
+
+
+def share_of(node: MpcController) -> float:
+    """What the controller explores with, as a share of the torque limits."""
+    size = node._configured.controller._output.exploration._size
+    return float(size[0] / node.arm.limits.effort[0])
+
+
+def test_exploration_is_changed_while_it_runs_and_kept_when_it_is_configured_again(
+    make: Callable[..., MpcController],
+) -> None:
+    node = make("controller.exploration:=0.04")
+    assert node.trigger_configure() is SUCCESS
+    assert share_of(node) == pytest.approx(0.04)
+    assert set_exploration(node, 0.1) == (True, "")
+    assert share_of(node) == pytest.approx(0.1)
+    assert set_exploration(node, 0) == (True, "")  # a whole number is a number, too
+    assert share_of(node) == 0.0
+    assert node.trigger_cleanup() is SUCCESS
+    assert set_exploration(node, 0.02) == (True, "")
+    assert node.trigger_configure() is SUCCESS
+    assert share_of(node) == pytest.approx(0.02)
+
+
+def test_of_a_model_and_a_share_that_is_refused_neither_is_taken(
+    make: Callable[..., MpcController], tmp_path: Path
+) -> None:
+    nominal = load_model("nominal")
+    save_model(dataclasses.replace(nominal, output_mean=nominal.output_mean + 0.01), tmp_path / "other")
+    node = make()
+    assert node.trigger_configure() is SUCCESS
+    both = [Parameter("model", value=str(tmp_path / "other")), Parameter("controller.exploration", value=5)]
+    assert not node.set_parameters_atomically(both).successful
+    assert node._configured.controller.solver.model.fingerprint == nominal.fingerprint
+    assert node.get_parameter("model").value == "nominal"
+
+
+def drive_again(node: MpcController) -> tuple[bool, str]:
+    response = node._on_drive_again(Trigger.Request(), Trigger.Response())
+    return response.success, response.message
+
+
+def test_a_task_that_is_not_done_is_not_driven_again_and_the_answer_says_why(
+    make: Callable[..., MpcController], arm_of: Callable[[MpcController], StandingArm]
+) -> None:
+    node = make(*PATIENT)
+    assert drive_again(node) == (False, "the controller is not configured; configure it first")
+    arm = arm_of(node)
+    assert node.trigger_configure() is SUCCESS
+    assert drive_again(node) == (False, "the task can be driven again once it is done; it is inactive now")
+    assert node.trigger_activate() is SUCCESS
+    arm.until(lambda: len(arm.commands) > 5)
+    done, answer = drive_again(node)
+    assert not done
+    assert "once it is done; it is approach now" in answer
+
+
+def test_a_live_target_is_not_driven_again(make: Callable[..., MpcController]) -> None:
+    node = make("task:=live")
+    assert node.trigger_configure() is SUCCESS
+    done, answer = drive_again(node)
+    assert not done
+    assert "follows a live target and has no end" in answer

@@ -23,6 +23,8 @@ from ttdm_ros.training.sensitivities import SampleSensitivities
 from ttdm_ros.training.sensitivity_file import ChunkFile, check, read_manifest, summary
 from ttdm_ros.training.sensitivity_info import describe
 
+pytestmark = pytest.mark.timeout(400)  # the first run on a machine compiles
+
 P = 3
 SAMPLING = SamplingConfig(spacing=5)
 SPECIFICATION = ModelSpecification(hidden=(8,))

@@ -15,7 +15,10 @@ from ttdm_ros.errors import BundleError, ConfigError, SensitivityError
 from ttdm_ros.evaluation.training_report import render_training_report
 from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.training.config import SamplingConfig, TrainingConfig
-from ttdm_ros.training.pipeline import TrainingJob, train_from_bags
+from ttdm_ros.training.job import TrainingJob
+from ttdm_ros.training.pipeline import train_from_bags
+
+pytestmark = pytest.mark.timeout(400)  # the first run on a machine compiles
 
 QUICK = TrainingConfig(
     specification=ModelSpecification(hidden=(8,), inputs=("q", "v")),
@@ -114,7 +117,7 @@ def test_nothing_is_overwritten(job):
             {"config": TrainingConfig(specification=ModelSpecification(structure="nominal", hidden=()))},
             "nothing to train",
         ),
-        ({"sampling": SamplingConfig(dt=0.04)}, "set both to one"),
+        ({"sampling": SamplingConfig(dt=0.04)}, "set both to the same"),
     ],
 )
 def test_a_job_that_cannot_work_is_refused_at_once(job, changes, told):

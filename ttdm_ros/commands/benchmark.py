@@ -2,13 +2,14 @@
 
 `solver`: time per call of the real-time solver, with and without a network. `sensitivities`: samples a second of an
 export, its memory, and a plain implementation beside. `training`: a step of the optimiser, by weighting and by how many
-models train side by side.
+models train side by side. `swap`: exchanges of the model on a controller that drives, with recorder and simulator.
 
 Examples:
   ttdm benchmark solver
   ttdm benchmark solver --robot fr3 --calls 10000 --json solver.json
   ttdm benchmark sensitivities --calls 20000
   ttdm benchmark training
+  ttdm benchmark swap --calls 100
 """
 
 import argparse
@@ -22,13 +23,14 @@ from ttdm_ros.errors import TtdmError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("what", choices=["solver", "sensitivities", "training"], help="what is measured")
+    parser.add_argument("what", choices=["solver", "sensitivities", "training", "swap"], help="what is measured")
     parser.add_argument("--robot", default="panda", help="robot of config/robots, or a path (default: %(default)s)")
     parser.add_argument(
         "--calls",
         type=positive_int,
         metavar="N",
-        help="calls of the solver, samples of an export or steps of the optimiser (default: 2000, 2000, 60)",
+        help="calls of the solver, samples of an export, steps of the optimiser or exchanges of the model "
+        "(default: 2000, 2000, 60, 100)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures into this file")
 
@@ -65,6 +67,10 @@ def _measure(given: argparse.Namespace, progress: Callable[[float], None]) -> di
             from ttdm_ros.evaluation.benchmark_sensitivities import run as benchmark_sensitivities
 
             return benchmark_sensitivities(robot=given.robot, samples=given.calls or 2000, progress=progress)
+        case "swap":
+            from ttdm_ros.evaluation.benchmark_swap import run as benchmark_swap
+
+            return benchmark_swap(robot=given.robot, swaps=given.calls or 100, progress=progress)
         case _:
             from ttdm_ros.evaluation.benchmark_training import run as benchmark_training
 

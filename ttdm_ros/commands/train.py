@@ -72,7 +72,7 @@ def run(given: argparse.Namespace) -> int:
 def _job(given: argparse.Namespace) -> Any:
     from ttdm_ros.commands.training_arguments import arm_of, mpc_of, sampling_of
     from ttdm_ros.dynamics.bundle import load_model
-    from ttdm_ros.training.pipeline import TrainingJob
+    from ttdm_ros.training.job import TrainingJob
     from ttdm_ros.training.weightings import weightings
 
     mpc = mpc_of(given)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from rich.table import Table
 
 from ttdm_ros.commands.terminal import make_console
@@ -43,6 +44,7 @@ def run(*, robot: str = "panda", steps: int = 60, progress: Callable[[float], No
     told = progress or (lambda done: None)
     arm = load_arm(robot)
     config = TrainingConfig(steps=steps, validate_every=max(steps, 1), patience=1000)
+    torch.set_num_threads(config.threads)
     windows, sensitivities = _data(config.p)
     names = list(weightings())
     cases: dict[str, tuple[list[str], int]] = {name: ([name], 1) for name in names}

@@ -117,6 +117,8 @@ def _drive(options: DemoOptions, folder: DemoFolder, group: ProcessGroup, view: 
         "ROS_DOMAIN_ID": str(domain),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "ROS_STATIC_PEERS": "",
+        # Shared memory has locks across processes: one that is not scheduled for a while can hold up all the others.
+        "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
         "ROS_LOG_DIR": str(folder.logs / "ros"),
     }
     session = DemoSession(group, view, logs=folder.logs, environment=environment, robot=robot)

@@ -55,7 +55,7 @@ class DemoSession:
         self.phase, self.progress = "inactive", 0.0
         self._group, self._view, self._logs = group, view, logs
         self._environment, self._robot = dict(environment), dict(robot)
-        self._event = ""
+        self._event = self._fault = ""
         self._answers: list[dict[str, Any]] = []
         self._since = self._heard = time.monotonic()
 
@@ -172,6 +172,7 @@ class DemoSession:
 
     def _note(self, status: ControllerStatus, now: float, show: bool) -> None:
         self.progress = status.progress
+        self._fault = status.message if status.is_error else ""
         if status.phase != self.phase:
             was_active = self.phase in ("approach", "tracking")
             self.phase, self._since = status.phase, now
@@ -185,7 +186,7 @@ class DemoSession:
             raise DemoError(f"the controller cannot start: {status.message or self._event or 'see its log'}")
 
     def _check(self, now: float) -> None:
-        event, since = self._event or "see its log", now - self._since
+        event, since = self._fault or self._event or "see its log", now - self._since
         match self.phase:
             case "stopped":
                 raise DemoError(f"the controller found a fault and stopped the arm: {event}")

@@ -169,11 +169,7 @@ class ProcessGroup:
                 raise ProcessError(f"{name} ended too early ({_how(code)}); {_last_words(child.log)}")
 
     def stop(self, name: str) -> Ended:
-        """Ask a process to end with SIGINT, insist with SIGTERM, then kill it with everything it started.
-
-        Returns:
-            How it ended. Anything but exit code 0 after SIGINT is a problem.
-        """
+        """Ask a process to end with SIGINT, insist with SIGTERM, then kill it and all it started; tell how it ended."""
         child = self._children[name]
         problem = None
         code = child.process.poll()

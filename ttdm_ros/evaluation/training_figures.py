@@ -11,7 +11,8 @@ from ttdm_ros.evaluation.training_summary import measured_groups
 from ttdm_ros.training.pipeline import TrainingOutcome
 
 _WIDTH = 11.0  # [in]
-_COLOURS = (BLUE, ORANGE, GREEN, RED, VIOLET, SKY)
+_BROWN = "#a0764a"
+_COLOURS = (BLUE, ORANGE, GREEN, RED, VIOLET, SKY, _BROWN)
 _STYLES = ("-", "--", ":")
 _HALVES = (slice(0, 7), slice(7, 14))
 
@@ -83,7 +84,7 @@ def weights_by_joint(outcome: TrainingOutcome) -> str | None:
         grid = figure.subplots(1, 2)
         for axes, states, unit in zip(grid, _HALVES, ("position [1/rad]", "velocity [s/rad]"), strict=True):
             steps = [(f"k = {k + 1}", weight[k, states]) for k in range(known.p)]
-            _bars(axes, outcome.job.arm.joint_names, steps, offset=0)
+            _bars(axes, outcome.job.arm.joint_names, steps, offset=2)
             axes.set_ylabel(f"weight of {unit}")
             axes.tick_params(axis="x", labelrotation=30)
         grid[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

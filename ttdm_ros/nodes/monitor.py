@@ -34,6 +34,7 @@ from ttdm_ros import topics
 
 _LATCHED = QoSProfile(depth=20, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _CONTROLLER = "mpc_controller"
+_PATIENCE_S = 5.0  # for the controller to be there
 
 
 class Monitor(Node):
@@ -62,7 +63,7 @@ class Monitor(Node):
 
     def _set(self, values: dict[str, Any]) -> None:
         parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
-        if not self._set_parameters.wait_for_service(timeout_sec=5.0):
+        if not self._set_parameters.wait_for_service(timeout_sec=_PATIENCE_S):
             _print({"answer": "the controller does not answer", "done": False})
             return
 
@@ -74,8 +75,10 @@ class Monitor(Node):
         self._set_parameters.call_async(SetParameters.Request(parameters=parameters)).add_done_callback(answer)
 
     def _call(self, name: str) -> None:
-        client = self._triggers[name]
-        if not client.wait_for_service(timeout_sec=5.0):
+        client = self._triggers.get(name)
+        if client is None:
+            raise ValueError(f"no service '{name}'; there is {', '.join(self._triggers)}")
+        if not client.wait_for_service(timeout_sec=_PATIENCE_S):
             _print({"answer": "the controller does not answer", "done": False})
             return
 

@@ -64,6 +64,7 @@ class TrainingConfig(Config):
     precision: Literal["single", "double"] = "single"
     """Of the fine-tuning; rollouts are computed as errors about the record, where single precision is plenty."""
     seed: int = Field(default=0, ge=0)
-    threads: Annotated[int, Field(ge=0)] = 0
-    """Of torch; 0: its own choice."""
+    threads: Annotated[int, Field(ge=0)] = 1
+    """Of torch; 0: its own choice. Batches are small: further threads cost more than they save, above all on a machine
+    that also controls."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

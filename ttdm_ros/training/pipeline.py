@@ -4,7 +4,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,60 +12,19 @@ import numpy as np
 import torch
 
 from ttdm_ros import __version__
-from ttdm_ros.dynamics.bundle import DESCRIPTION, save_model
+from ttdm_ros.dynamics.bundle import save_model
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.dynamics.nominal import NominalBatch, nominal_batch
-from ttdm_ros.errors import BundleError, ConfigError
-from ttdm_ros.mpc.config import MpcConfig
-from ttdm_ros.systems.arm import Arm
+from ttdm_ros.errors import BundleError
 from ttdm_ros.training.bag_data import BagData, read_bag_data
-from ttdm_ros.training.config import SamplingConfig, TrainingConfig
 from ttdm_ros.training.dataset import Windows, cut
 from ttdm_ros.training.export import ExportProgress, ExportSettings, export
+from ttdm_ros.training.job import TrainingJob
 from ttdm_ros.training.metrics import PredictionMetrics, measure, measure_nominal
 from ttdm_ros.training.optimiser import Progress
 from ttdm_ros.training.resume import ResumeFile
-from ttdm_ros.training.sensitivities import Hessian, SampleSensitivities
+from ttdm_ros.training.sensitivities import SampleSensitivities
 from ttdm_ros.training.trainer import Trained, fine_tune, train_base
-from ttdm_ros.training.weightings import Weighting, find_weighting
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrainingJob:
-    """What is to be trained, of what, and where it goes."""
-
-    bags: tuple[Path, ...]
-    arm: Arm
-    out: Path
-    """Folder of the bundles, a folder each; sensitivities and the state of a running training are kept there too."""
-    weightings: tuple[str, ...] = ("sensitivity",)
-    seeds: tuple[int, ...] = (0,)
-    config: TrainingConfig = field(default_factory=TrainingConfig)
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    mpc: MpcConfig = field(default_factory=MpcConfig)
-    model: PredictionModel = field(default_factory=lambda: PredictionModel.nominal())
-    """Whose sensitivities are taken; see ``ExportSettings``."""
-    hessian: Hessian = "exact"
-    sensitivities: Path | None = None
-    """Folder of sensitivities, made here if it is missing; by default one in ``out``."""
-    name: str = ""
-    """Of the bundle; with several ones, what their names begin with."""
-    namespace: str | None = None
-    """Of the topics in the bags."""
-    jobs: int | None = None
-    """Processes for the sensitivities; as many as processors if left out."""
-
-    def bundle(self, weighting: str, seed: int) -> Path:
-        """Return the folder of a model; what tells it from the others of this job is in its name."""
-        return self._folder(weighting if not self.name or len(self.weightings) > 1 else "", seed)
-
-    def checkpoint(self, seed: int) -> Path:
-        """Return the folder of the one-step checkpoint of a seed."""
-        return self._folder("one_step", seed)
-
-    def _folder(self, kind: str, seed: int) -> Path:
-        parts = (self.name, kind, f"s{seed}" if len(self.seeds) > 1 else "")
-        return self.out / "_".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,7 +78,7 @@ def train_from_bags(
         SensitivityError: the sensitivities given are of something else.
         SolverError: acados or a compiler is missing.
     """
-    weightings = _check(job)
+    weightings = job.check()
     if job.config.threads:
         torch.set_num_threads(job.config.threads)
     bags = tuple(read_bag_data(bag, job.arm, job.sampling, namespace=job.namespace) for bag in job.bags)
@@ -161,25 +120,6 @@ def train_from_bags(
     for state in (base_state, tuned_state):
         state.remove()
     return outcome
-
-
-def _check(job: TrainingJob) -> list[Weighting]:
-    """Refuse what would fail only after minutes of work."""
-    weightings = [find_weighting(name) for name in job.weightings]
-    for what, values in (("weighting", job.weightings), ("seed", job.seeds)):
-        if not values or len(set(values)) < len(values):
-            raise ConfigError(f"each {what} is to be named once, and at least one of them; got {list(values)}")
-    if job.config.specification.structure == "nominal":
-        raise ConfigError("a model of structure 'nominal' has nothing to train; choose 'residual' or 'full'")
-    if abs(job.sampling.dt - job.mpc.dt) > 1e-9:
-        raise ConfigError(
-            f"samples have a step of {job.sampling.dt} s and the problem's grid one of {job.mpc.dt} s; set both to one"
-        )
-    folders = [job.bundle(name, seed) for name in job.weightings for seed in job.seeds]
-    for folder in [*folders, *(job.checkpoint(seed) for seed in job.seeds)]:
-        if (folder / DESCRIPTION).exists():
-            raise BundleError(f"{folder} holds a model already; choose another folder or name, or move it away")
-    return weightings
 
 
 def _make_folder(folder: Path) -> None:

@@ -239,5 +239,5 @@ def _chunk_paths(folder: Path) -> Iterator[Path]:
 def _settings(manifest: Manifest) -> dict[str, Any]:
     """Return every setting by its name."""
     content = manifest.model_dump(mode="json")
-    flat = {key: content[key] for key in ("p", "hessian", "chunk")}
+    flat = {key: content[key] for key in ("p", "hessian", "chunk", "version")}
     return flat | content["sampling"] | {f"mpc.{key}": value for key, value in content["mpc"].items()}

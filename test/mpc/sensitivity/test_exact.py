@@ -5,6 +5,8 @@ import pytest
 
 from ttdm_ros.mpc.sensitivity.exact import Status, metric
 
+pytestmark = pytest.mark.timeout(400)  # the first run on a machine compiles
+
 ACTIVE = {"effort_share": 0.05}  # the reference asks for more than there is
 P = 4
 

@@ -32,18 +32,14 @@ def kkt_library(arm: Arm, specification: ModelSpecification, horizon: int) -> ct
             "ttdm_forward_dynamics_hessian": body.forward_dynamics_hessian,
             "ttdm_tip_cost": tip_cost(body),
         }
-        files = model_source.write_model(
-            work, arm, specification, functions=functions, constants={"TTDM_N": horizon}
-        )
+        files = model_source.write_model(work, arm, specification, functions=functions, constants={"TTDM_N": horizon})
         if sizes := specification.packed_sizes:
             text = (
                 f"enum {{ LAYERS = {len(sizes) - 1}, WIDEST = {max(sizes)} }};\n"
                 f"static const int SIZES[] = {{{', '.join(map(str, sizes))}}};\n"
             )
             (work / "network_sizes.h").write_text(text, encoding="utf-8")
-        return Sources(
-            files=[*files, work / "kkt.c", work / "network_hessian.c"], vectorised=model_source.VECTORISED
-        )
+        return Sources(files=[*files, work / "kkt.c", work / "network_hessian.c"], vectorised=model_source.VECTORISED)
 
     parts = [
         *model_source.key_parts(arm, specification),
