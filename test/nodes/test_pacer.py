@@ -62,3 +62,11 @@ def test_a_machine_that_is_always_too_slow_never_hurries(pacer: Pacer, clock: Ha
         pacer.tick()
     assert clock.now - start - pacer.given_up_ns <= (1000 + Pacer.MAX_BEHIND + 3) * PERIOD
     assert pacer.late > 500
+
+
+def test_an_overdue_tick_is_behind_until_it_is_taken(pacer: Pacer, clock: HandClock) -> None:
+    assert pacer.behind_ns == 0
+    clock.now += PERIOD + 250_000
+    assert pacer.behind_ns == 250_000
+    pacer.tick()
+    assert pacer.behind_ns == 0

@@ -26,6 +26,11 @@ class Pacer:
         self._clock = clock
         self._due = clock() + period_ns
 
+    @property
+    def behind_ns(self) -> int:
+        """By how much the next tick is overdue [ns]; 0 if it is not due yet."""
+        return max(0, self._clock() - self._due)
+
     def remaining(self) -> float:
         """Return the time until the next tick is due [s], zero if it is."""
         return max(0, self._due - self._clock()) * 1e-9

@@ -202,7 +202,8 @@ class Simulator(Node):
 
     def _follow_ros_time(self, now_ns: int) -> None:
         """Stamp with ROS time again after somebody set the clock forward; stamps never go back."""
-        late_ns = now_ns - self._stamp_ns()
+        # What the next ticks make up for, or move the stamps by, must not be counted twice.
+        late_ns = now_ns - self._stamp_ns() - self._pacer.behind_ns
         if not self.config.publish_clock and late_ns > _CLOCK_STEP_NS + Pacer.MAX_BEHIND * self._pacer.period_ns:
             self._offset_ns += late_ns
 
