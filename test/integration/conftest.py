@@ -18,13 +18,14 @@ pytest.importorskip("rclpy", reason="rclpy is not installed")
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 import ttdm_ros
 from ttdm_ros import topics
@@ -183,12 +184,18 @@ class World:
 
     def set_model(self, value: str) -> tuple[bool, str]:
         """Do what ``ros2 param set /mpc_controller model VALUE`` does."""
-        parameter = Parameter(
-            name="model", value=ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=value)
-        )
-        request = SetParameters.Request(parameters=[parameter])
+        return self.set_parameter("model", value)
+
+    def set_parameter(self, name: str, value: Any) -> tuple[bool, str]:
+        """Do what ``ros2 param set /mpc_controller NAME VALUE`` does."""
+        request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
         (result,) = self.call(SetParameters, "mpc_controller/set_parameters", request).results
         return result.successful, result.reason
+
+    def drive_again(self) -> tuple[bool, str]:
+        """Do what ``ros2 service call /mpc_controller/drive_again std_srvs/srv/Trigger`` does."""
+        response = self.call(Trigger, "mpc_controller/drive_again", Trigger.Request())
+        return response.success, response.message
 
     def spoil(self, kind: str) -> None:
         """Let the faulty simulator spoil its joint states."""

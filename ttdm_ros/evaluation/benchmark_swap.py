@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from ttdm_ros.dynamics.bundle import WEIGHTS, load_model, save_model
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.errors import TtdmError
-from ttdm_ros.evaluation.demo_session import DemoSession
+from ttdm_ros.evaluation.demo_session import DemoSession, node_environment
 from ttdm_ros.evaluation.demo_view import DemoView
 from ttdm_ros.evaluation.processes import ProcessGroup
 from ttdm_ros.evaluation.ros_domain import free_domain
@@ -79,8 +79,7 @@ def run(*, robot: str = "panda", swaps: int = 100, progress: Callable[[float], N
         good, bad = _make_models(folder, arm.name)
         task = _make_task(folder, 2 * swaps * PERIOD_S + _SPARE_S)
         with ProcessGroup() as group, DemoView(console) as view:
-            environment = {"ROS_DOMAIN_ID": str(free_domain()), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-            environment |= {"ROS_STATIC_PEERS": "", "ROS_LOG_DIR": str(folder)}
+            environment = node_environment(free_domain(), folder)
             session = DemoSession(group, view, logs=folder, environment=environment, robot={"robot": robot})
             session.record(folder / "bag")
             session.start(

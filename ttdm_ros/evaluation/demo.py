@@ -17,7 +17,7 @@ from rich.console import Console
 
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation.demo_folder import DemoFolder
-from ttdm_ros.evaluation.demo_session import DemoSession
+from ttdm_ros.evaluation.demo_session import DemoSession, node_environment
 from ttdm_ros.evaluation.demo_view import DemoView
 from ttdm_ros.evaluation.processes import ProcessGroup
 from ttdm_ros.evaluation.ros_domain import free_domain
@@ -112,15 +112,7 @@ def run_demo(options: DemoOptions, console: Console) -> DemoFolder:
 def _drive(options: DemoOptions, folder: DemoFolder, group: ProcessGroup, view: DemoView) -> str | None:
     """Run the nodes from start to end; the result says what went wrong, None if nothing."""
     robot = {"robot": options.robot, "base_frame": options.base_frame, "tip_frame": options.tip_frame}
-    domain = free_domain() if options.domain is None else options.domain
-    environment = {
-        "ROS_DOMAIN_ID": str(domain),
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "ROS_STATIC_PEERS": "",
-        # Shared memory has locks across processes: one that is not scheduled for a while can hold up all the others.
-        "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
-        "ROS_LOG_DIR": str(folder.logs / "ros"),
-    }
+    environment = node_environment(free_domain() if options.domain is None else options.domain, folder.logs)
     session = DemoSession(group, view, logs=folder.logs, environment=environment, robot=robot)
     # The same order and the same files as launch/panda_mpc.launch.py. The recorder comes first and misses nothing.
     session.record(folder.lesson if options.learn else folder.bag)

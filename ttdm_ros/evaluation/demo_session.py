@@ -26,6 +26,18 @@ class DemoError(TtdmError):
     """The controller gave up, or something did not happen in time."""
 
 
+def node_environment(domain: int, logs: Path) -> dict[str, str]:
+    """Return the variables that keep nodes on this machine, in a ROS domain, with their logs below a folder."""
+    return {
+        "ROS_DOMAIN_ID": str(domain),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "ROS_STATIC_PEERS": "",
+        # Shared memory has locks across processes: one that is not scheduled for a while can hold up all the others.
+        "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
+        "ROS_LOG_DIR": str(logs / "ros"),
+    }
+
+
 class DemoSession:
     """Starts the nodes, follows the controller's phases, and asks it for things.
 

@@ -1,5 +1,7 @@
 """Solution and sensitivities against IPOPT, central differences, and costs evaluated numerically."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ def differences(case, direction):
     for size in (1e-3, 3e-4, 1e-4):
         ahead, behind = (case.first_torque(sign * size * direction) for sign in (1.0, -1.0))
         found.append((ahead - behind) / (2.0 * size))
-    changes = [np.abs(b - a).max() for a, b in zip(found[:-1], found[1:], strict=True)]
+    changes = [np.abs(b - a).max() for a, b in pairwise(found)]
     best = int(np.argmin(changes))
     return found[best + 1] if changes[best] < 1e-5 * np.abs(found[best]).max() else None
 
