@@ -16,7 +16,7 @@ help: ## this list
 venv: ## virtual environment with everything that is needed (a fraction of a second when nothing changed)
 	@tools/setup.sh
 
-demo: venv ## a simulated Panda follows reference paths under MPC, recorded; the report lands in demo_output/
+demo: venv ## a simulated Panda is driven, learned from and driven again; the report lands in demo_output/
 	@$(BIN)/ttdm demo $(ARGS)
 
 test: venv ## all tests; ARGS="-k arm" chooses

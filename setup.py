@@ -67,6 +67,7 @@ setup(
     extras_require={
         "test": ["pytest", "pytest-timeout"],  # by this name colcon knows that pytest runs the tests
         "tensorboard": ["tensorboard"],
+        "ray": ["ray"],
     },
     zip_safe=False,
     entry_points={

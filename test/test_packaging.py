@@ -39,7 +39,7 @@ ROSDEP_KEYS = {
 WITHOUT_ROSDEP_KEY = {"acados_template", "lz4", "mcap", "safetensors", "zstandard"}
 PIP_NAMES = {"pinocchio": "pin", "yaml": "pyyaml"}
 BY_HAND = {"acados_template"}  # a folder of the environment, see docs/installation.md
-OPTIONAL = {"ament_index_python"}
+OPTIONAL = {"ament_index_python", "ray"}
 
 
 @cache

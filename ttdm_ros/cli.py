@@ -8,12 +8,13 @@ import sys
 from collections.abc import Sequence
 
 from ttdm_ros import __version__
-from ttdm_ros.commands import benchmark, demo, evaluate, info, record, report, salvage, sensitivities, train
+from ttdm_ros.commands import benchmark, demo, evaluate, improve, info, record, report, salvage, sensitivities, train
 from ttdm_ros.errors import TtdmError
 
 _INTERRUPTED = 130
 _COMMANDS = {
     "demo": demo,
+    "improve": improve,
     "info": info,
     "record": record,
     "salvage": salvage,

@@ -14,7 +14,7 @@ from ttdm_ros.evaluation.headline import headline
 from ttdm_ros.evaluation.limits import torque_rates
 from ttdm_ros.evaluation.run_data import RunData
 from ttdm_ros.evaluation.summary import read_run, summarise
-from ttdm_ros.evaluation.swap import Swap, drives, measure_swap, missed_after, torque_step
+from ttdm_ros.evaluation.swap import Swap, drives, measure_swap, missed_around, torque_step
 from ttdm_ros.recording.series import JointStates, Table
 from ttdm_ros.systems.arm import Arm
 
@@ -139,11 +139,12 @@ def test_a_step_beyond_what_is_allowed_raises_an_alarm(read: Read, panda: Arm, s
     assert rows["torque step at the swap"].alarm == alarm
 
 
-def test_late_solves_count_for_a_quarter_of_a_second_after_the_exchange(read: Read) -> None:
-    run = read(missed=(50, 52, 60, 75, 76, 90))  # solves, a hundred a second; the exchange is between 50 and 51
-    assert measured(run).missed_deadlines == 3
-    assert missed_after(run, 0.0) == 0
-    assert missed_after(run, 0.76) == 2
+def test_late_solves_count_for_a_quarter_of_a_second_before_and_after_the_exchange(read: Read) -> None:
+    """Before it the new model is tried beside the old one, which takes the machine's time as well."""
+    run = read(missed=(20, 25, 26, 52, 60, 75, 76, 90))  # solves, a hundred a second; the exchange is after 50
+    assert measured(run).missed_deadlines == 4
+    assert missed_around(run, 0.002) == 2
+    assert missed_around(run, 1.002) == 2
 
 
 def test_the_summary_tells_the_exchange_and_the_page_shows_it(

@@ -17,6 +17,7 @@ from ttdm_ros.errors import SensitivityError
 from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.training import export as export_module
 from ttdm_ros.training.bag_data import read_bag_data
+from ttdm_ros.training.chunk_work import make_differentiator
 from ttdm_ros.training.config import SamplingConfig
 from ttdm_ros.training.export import ExportSettings, export
 from ttdm_ros.training.sensitivities import SampleSensitivities
@@ -71,7 +72,7 @@ def test_two_processes_find_what_one_does(settings, bag, tmp_path):
 
 def test_what_is_read_is_what_was_worked_out(settings, bag, tmp_path):
     kept = export([bag], settings, tmp_path / "out", jobs=1)
-    fresh = export_module._differentiator(settings, None)
+    fresh = make_differentiator(settings)
     (trajectory,) = bag.trajectories
     (starts,) = settings.starts(bag.trajectories)
     chosen = starts[20:40]  # one chunk: each begins cold

@@ -41,6 +41,17 @@ def positive_float(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """Read a number from 0 up to, but not including, 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0.0 <= number < 1.0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a share; give a number from 0 up to 1, as 0.05")
+    return number
+
+
 def domain_id(text: str) -> int:
     """Read a ROS domain id."""
     if not text.isdecimal() or int(text) > 232:

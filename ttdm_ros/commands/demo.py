@@ -1,11 +1,14 @@
 """Drive a simulated arm under MPC, learn from its bag what the model lacks, and swap the new model in while it moves.
 
-The path is driven with the nominal model, recorded; a model is trained on the bag while the arm holds its pose; the path
-is driven again and half-way the new model takes over, then once more. The report compares. Starts recorder, simulator and controller as processes, with the parameter files of config/, in a ROS domain of their
+The path is driven with the nominal model and recorded; a model is trained on the bag while the arm holds its pose; the
+path is driven again and half-way the new model takes over, then once more. The report compares.
+
+Starts recorder, simulator and controller as processes, with the parameter files of config/, in a ROS domain of their
 own. The first run compiles the solver, which may take a minute. Ctrl-C stops everything in order.
 
-The output folder holds report.html, summary.json and bag/ of the latest run; what an earlier run left there is moved
-to earlier/001, earlier/002 and so on, and never removed.
+The output folder holds report.html, summary.json, lesson/ (the bag that is learned from), training/ (the model) and
+bag/ (what came after) of the latest run; what an earlier run left there is moved to earlier/001, earlier/002 and so on,
+and never removed.
 
 Examples:
   ttdm demo

@@ -36,7 +36,13 @@ def run(given: argparse.Namespace) -> int:
     bags = [read_bag_data(bag, arm, sampling, namespace=given.namespace) for bag in given.bag]
     with ProgressDisplay() as display:
         result = export(
-            bags, settings, given.out, jobs=given.jobs, on_progress=display.on_export, announce=display.announce
+            bags,
+            settings,
+            given.out,
+            jobs=given.jobs,
+            executor=given.executor,
+            on_progress=display.on_export,
+            announce=display.announce,
         )
     others = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in result.reasons.items())
     print(f"solved   {int(result.good.sum())} of {len(result.good)} samples" + (f"; left out: {others}" * bool(others)))

@@ -92,6 +92,7 @@ def _job(given: argparse.Namespace) -> Any:
         name=given.name,
         namespace=given.namespace,
         jobs=given.jobs,
+        executor=given.executor,
     )
 
 

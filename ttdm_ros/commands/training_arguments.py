@@ -40,6 +40,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--mpc", type=Path, metavar="FILE", help="YAML file with weights and grid of the problem (default: built in)"
     )
     parser.add_argument("--jobs", type=positive_int, metavar="N", help="processes (default: one a processor)")
+    parser.add_argument(
+        "--executor",
+        choices=["processes", "ray"],
+        default="processes",
+        help="what works the sensitivities out: processes here (default), or a Ray cluster that runs already and has "
+        "this package installed; the results are the same",
+    )
 
 
 def arm_of(given: argparse.Namespace) -> "Arm":

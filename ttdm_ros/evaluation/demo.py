@@ -4,21 +4,17 @@ The story: the path is driven once with the nominal model and a little explorati
 it while the arm holds its pose; the path is driven again, and half-way the new model takes over; then once more.
 """
 
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from rich.console import Console
 
 from ttdm_ros.errors import TtdmError
+from ttdm_ros.evaluation.child_commands import train_command
 from ttdm_ros.evaluation.demo_folder import DemoFolder
 from ttdm_ros.evaluation.demo_session import DemoSession, node_environment
 from ttdm_ros.evaluation.demo_view import DemoView
+from ttdm_ros.evaluation.interruption import ended_by_signals
 from ttdm_ros.evaluation.processes import ProcessGroup
 from ttdm_ros.evaluation.ros_domain import free_domain
 from ttdm_ros.paths import find_config
@@ -83,7 +79,7 @@ def run_demo(options: DemoOptions, console: Console) -> DemoFolder:
     moved = folder.prepare()
     if moved is not None:
         console.print(f"The earlier run is now in {moved}", highlight=False)
-    with _ended_by_signals(folder, console), ProcessGroup() as group, DemoView(console) as view:
+    with ended_by_signals(folder.path, console), ProcessGroup() as group, DemoView(console) as view:
         problem = _drive(options, folder, group, view)
         view.stage("stopping")
         for ended in group.stop_all():
@@ -148,25 +144,5 @@ def _learn(session: DemoSession, options: DemoOptions, folder: DemoFolder) -> No
 
 
 def _training(options: DemoOptions, folder: DemoFolder) -> list[str]:
-    command = [sys.executable, "-m", "ttdm_ros.cli", "train", str(folder.lesson), "--robot", options.robot]
-    for name, value in (("--base-frame", options.base_frame), ("--tip-frame", options.tip_frame)):
-        command += [name, value] if value else []
-    return [*command, "--out", str(folder.training), "--name", MODEL]
-
-
-@contextmanager
-def _ended_by_signals(folder: DemoFolder, console: Console) -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind like Ctrl-C does, so that the processes are stopped in order; say what is left."""
-
-    def leave(number: int, _frame: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        console.print(f"Interrupted; what was recorded until then is in {folder.path}", highlight=False)
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    robot = {"robot": options.robot, "base_frame": options.base_frame, "tip_frame": options.tip_frame}
+    return train_command([folder.lesson], robot, out=folder.training, name=MODEL)

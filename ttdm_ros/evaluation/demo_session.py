@@ -97,9 +97,10 @@ class DemoSession:
         if ended.problem:
             raise DemoError(ended.problem)
 
-    def start(self, *, plant: str, controller: Mapping[str, Any]) -> None:
-        """Start simulator, controller and monitor."""
-        self._start("simulator", self._robot | {"plant": plant})
+    def start(self, *, plant: str | None, controller: Mapping[str, Any]) -> None:
+        """Start simulator, controller and monitor; without a plant, no simulator: an arm is up on the topics."""
+        if plant is not None:
+            self._start("simulator", self._robot | {"plant": plant})
         self._start("mpc_controller", self._robot | {"autostart": True} | dict(controller))
         lines = self._start("monitor", {}, pipe=True)
         assert lines is not None

@@ -59,7 +59,7 @@ def _swap(swap: Swap) -> list[Row]:
         Row(
             label="torque step at the swap",
             value=f"{swap.torque_step:.2f} N·m",
-            detail=f"{swap.torque_step_allowed:.2f} N·m allowed; {swap.missed_deadlines} deadlines missed after it",
+            detail=f"{swap.torque_step_allowed:.2f} N·m allowed; {swap.missed_deadlines} deadlines missed around it",
             alarm=swap.torque_step > swap.torque_step_allowed or swap.missed_deadlines > 0,
         ),
     ]

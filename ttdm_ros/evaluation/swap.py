@@ -7,7 +7,7 @@ import numpy as np
 from ttdm_ros.control.phase import Phase
 from ttdm_ros.evaluation.run_data import RunData
 
-AFTERMATH = 0.25  # in which a late solve counts as the exchange's [s]
+AROUND = 0.25  # before and after an exchange, in which a late solve counts as its [s]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Swap:
         torque_step: largest change of a joint's torque from one command to the next, from the last before the exchange
             to that of the first solve after it: until then the old plan is followed [N·m].
         torque_step_allowed: what the rate limits allow in the same time for that joint [N·m].
-        missed_deadlines: late solves within a quarter of a second after it.
+        missed_deadlines: late solves within a quarter of a second before it, while it is prepared, and after it.
     """
 
     model: str
@@ -74,7 +74,7 @@ def measure_swap(run: RunData) -> Swap | None:
                 reduction=1.0 - after / before,
                 torque_step=step,
                 torque_step_allowed=allowed,
-                missed_deadlines=missed_after(run, at),
+                missed_deadlines=missed_around(run, at),
             )
     return None
 
@@ -115,10 +115,10 @@ def torque_step(run: RunData, at_ns: int) -> tuple[float, float]:
     return float(step[worst]), float(allowed[worst])
 
 
-def missed_after(run: RunData, at: float) -> int:
-    """Return how many solves came late within a quarter of a second after ``at`` [s]."""
+def missed_around(run: RunData, at: float) -> int:
+    """Return how many solves came late within a quarter of a second before and after ``at`` [s]."""
     stamps, missed = run.solved(), run.timing("missed")
-    return int((missed[(stamps >= at) & (stamps < at + AFTERMATH)] != 0.0).sum())
+    return int((missed[np.abs(stamps - at) < AROUND] != 0.0).sum())
 
 
 def _tracking_spans(run: RunData) -> list[tuple[float, float]]:

@@ -13,7 +13,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -107,9 +107,10 @@ def _print(line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)
 
 
-def _read_lines(lines: "queue.SimpleQueue[str]") -> None:
+def _read_lines(lines: "queue.SimpleQueue[str]", wake: Callable[[], object]) -> None:
     for line in sys.stdin:
         lines.put(line)
+        wake()
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -122,11 +123,12 @@ def main(args: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_read_lines, args=(lines,), daemon=True).start()
     with rclpy.init(args=None if args is None else list(args), signal_handler_options=SignalHandlerOptions.NO):
         node = Monitor()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
+        asked = node.create_guard_condition(lambda: None)  # ends a wait, so that a line is not asked a tenth late
+        threading.Thread(target=_read_lines, args=(lines, asked.trigger), daemon=True).start()
         try:
             while not stop.is_set():
                 while not lines.empty():

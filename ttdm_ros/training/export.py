@@ -1,14 +1,9 @@
 """Sensitivities of all samples of some bags: worked out in parallel, kept on disk, resumable."""
 
-import multiprocessing
 import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,16 +12,15 @@ from numpy.typing import NDArray
 
 from ttdm_ros import __version__
 from ttdm_ros.dynamics.model import PredictionModel
-from ttdm_ros.errors import SensitivityError
 from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.systems.arm import Arm
 from ttdm_ros.training.bag_data import BagData
+from ttdm_ros.training.chunk_work import Chunk, Executor, make_differentiator, work_in_processes, work_on_ray
 from ttdm_ros.training.config import SamplingConfig
 from ttdm_ros.training.dataset import spaced_starts
-from ttdm_ros.training.sensitivities import Differentiator, Hessian, SampleSensitivities
+from ttdm_ros.training.sensitivities import Hessian, SampleSensitivities
 from ttdm_ros.training.sensitivity_file import (
     BagEntry,
-    ChunkFile,
     Manifest,
     chunk_file,
     read_chunks,
@@ -96,22 +90,13 @@ class ExportSettings:
         return spaced_starts(trajectories, self.p, self.sampling.spacing)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Chunk:
-    """Work for one process: a piece of a trajectory that is long enough for the last horizon."""
-
-    piece: Trajectory
-    starts: NDArray[np.intp]
-    p: int
-    file: ChunkFile
-
-
 def export(
     bags: Sequence[BagData],
     settings: ExportSettings,
     folder: Path,
     *,
     jobs: int | None = None,
+    executor: Executor = "processes",
     on_progress: Callable[[ExportProgress], None] = lambda progress: None,
     announce: Callable[[str], None] | None = None,
 ) -> SampleSensitivities:
@@ -121,12 +106,14 @@ def export(
         bags: read with ``settings.sampling``.
         settings: of the problem.
         folder: new, or of the same export before.
-        jobs: processes; as many as there are processors if left out.
+        jobs: processes, or tasks at once; as many as there are processors if left out, or as keep the cluster busy.
+        executor: processes of this machine, or a Ray cluster that runs already; the results are the same.
         on_progress: told at the beginning and after every chunk.
         announce: told, in a sentence, when something has to be compiled.
 
     Raises:
-        SensitivityError: the folder holds something else or cannot be written, or a process was killed.
+        SensitivityError: the folder holds something else or cannot be written, a process was killed, or there is no
+            Ray or no cluster.
         SolverError: acados or a compiler is missing.
     """
     write_manifest(folder, settings.manifest(bags))
@@ -145,9 +132,13 @@ def export(
     tell()
     if open_chunks:
         # Compiled here, once and with a word about it; the processes only load it.
-        differentiator = _differentiator(settings, announce)
-        processors = len(os.sched_getaffinity(0))
-        for chunk, result in _work(open_chunks, settings, differentiator, min(jobs or processors, len(open_chunks))):
+        differentiator = make_differentiator(settings, announce)
+        if executor == "ray":
+            work = work_on_ray(open_chunks, settings, jobs)
+        else:
+            processes = min(jobs or len(os.sched_getaffinity(0)), len(open_chunks))
+            work = work_in_processes(open_chunks, settings, differentiator, processes)
+        for chunk, result in work:
             chunk.file.write(result)
             done, solved = done + len(chunk.starts), solved + int(result.good.sum())
             reasons.update(result.reasons)
@@ -155,7 +146,7 @@ def export(
     return read_chunks(folder, [len(chunk.starts) for chunk in chunks], settings.p)
 
 
-def _chunks(bags: Sequence[BagData], settings: ExportSettings, folder: Path) -> Iterator[_Chunk]:
+def _chunks(bags: Sequence[BagData], settings: ExportSettings, folder: Path) -> Iterator[Chunk]:
     number = 0
     for bag in bags:
         for trajectory, starts in zip(bag.trajectories, settings.starts(bag.trajectories), strict=True):
@@ -163,68 +154,10 @@ def _chunks(bags: Sequence[BagData], settings: ExportSettings, folder: Path) -> 
                 chosen = starts[first : first + CHUNK]
                 reach = trajectory.stride * max(settings.mpc.horizon, settings.p) + 1
                 begin = int(chosen[0])
-                yield _Chunk(
+                yield Chunk(
                     piece=trajectory.part(begin, int(chosen[-1]) + reach),
                     starts=chosen - begin,
                     p=settings.p,
                     file=chunk_file(folder, number, len(chosen), settings.p),
                 )
                 number += 1
-
-
-def _work(
-    chunks: Sequence[_Chunk], settings: ExportSettings, differentiator: Differentiator, jobs: int
-) -> Iterator[tuple[_Chunk, SampleSensitivities]]:
-    """Yield chunks with their results, in the order in which they are finished."""
-    if jobs <= 1:
-        for chunk in chunks:
-            yield chunk, differentiator.samples(chunk.piece, chunk.starts, chunk.p)
-        return
-    with _pool(settings, jobs) as pool:
-        pending: dict[Future[SampleSensitivities], _Chunk] = {}
-        waiting = iter(chunks)
-        try:
-            while True:
-                for chunk in waiting:
-                    pending[pool.submit(_samples, chunk.piece, chunk.starts, chunk.p)] = chunk
-                    if len(pending) >= 2 * jobs:  # no more in memory than keeps every process busy
-                        break
-                if not pending:
-                    return
-                for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                    yield pending.pop(future), future.result()
-        except BrokenProcessPool as error:
-            raise SensitivityError(
-                "a process of the export was killed, perhaps for lack of memory; start the same export again with "
-                "fewer jobs, as what is finished is kept"
-            ) from error
-
-
-@contextmanager
-def _pool(settings: ExportSettings, jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes of one thread each; those that wait are dropped when the work is left early."""
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare, initargs=(settings,)
-    )
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-_own: Differentiator | None = None  # of a process of the pool
-
-
-def _prepare(settings: ExportSettings) -> None:
-    global _own
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-    _own = _differentiator(settings, None)
-
-
-def _samples(piece: Trajectory, starts: NDArray[np.intp], p: int) -> SampleSensitivities:
-    assert _own is not None
-    return _own.samples(piece, starts, p)
-
-
-def _differentiator(settings: ExportSettings, announce: Callable[[str], None] | None) -> Differentiator:
-    return Differentiator(settings.arm, settings.model, settings.mpc, hessian=settings.hessian, announce=announce)

@@ -8,6 +8,7 @@ from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.errors import BundleError, ConfigError
 from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.systems.arm import Arm
+from ttdm_ros.training.chunk_work import Executor
 from ttdm_ros.training.config import SamplingConfig, TrainingConfig
 from ttdm_ros.training.sensitivities import Hessian
 from ttdm_ros.training.weightings import Weighting, find_weighting
@@ -37,6 +38,8 @@ class TrainingJob:
     """Of the topics in the bags."""
     jobs: int | None = None
     """Processes for the sensitivities; as many as processors if left out."""
+    executor: Executor = "processes"
+    """What works out the sensitivities; see ``export``."""
 
     def bundle(self, weighting: str, seed: int) -> Path:
         """Return the folder of a model; what tells it from the others of this job is in its name."""

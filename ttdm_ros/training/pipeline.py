@@ -99,7 +99,15 @@ def train_from_bags(
     sensitivities = None
     if any(weighting.needs_sensitivities for weighting in weightings):
         folder = job.sensitivities or job.out / "sensitivities"
-        sensitivities = export(bags, settings, folder, jobs=job.jobs, on_progress=on_export, announce=announce)
+        sensitivities = export(
+            bags,
+            settings,
+            folder,
+            jobs=job.jobs,
+            executor=job.executor,
+            on_progress=on_export,
+            announce=announce,
+        )
     _make_folder(job.out)
     key = _key(job, bags, settings)
     base_state, tuned_state = (ResumeFile(job.out / f".{stage}.state", key) for stage in ("one_step", "fine_tuning"))
