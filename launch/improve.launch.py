@@ -2,8 +2,8 @@
 
     ros2 launch ttdm_ros improve.launch.py task:=circle rounds:=3 output:=improve_output
 
-Runs `ttdm improve`, which starts recorder, simulator and controller itself. With plant:=none it starts no simulator: an arm
-is up already on the topics.
+Runs `ttdm improve`, which starts recorder, simulator and controller itself. With plant:=none it starts no simulator: an
+arm is up already on the topics.
 """
 
 import sys

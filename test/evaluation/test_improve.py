@@ -62,7 +62,7 @@ pathlib.Path({figures!r}).write_text('{{"tracking": {{"rmse_mm": {rmse}}}}}')
 
 
 class StandIns:
-    """Programs that do as nodes and commands do, but for the work; ``errors`` are those of one check after the other."""
+    """Programs that do as nodes and commands do, but for the work; ``errors`` are those of the checks, in order."""
 
     def __init__(self, folder: Path, output: Path) -> None:
         self.commands: list[tuple[str, dict[str, Any]]] = []
@@ -308,7 +308,7 @@ def test_a_model_that_is_refused_ends_the_rounds_with_the_reason(
     stand_ins: StandIns, options: ImproveOptions, console: Console
 ) -> None:
     stand_ins.refused = "round_02/model"
-    with pytest.raises(TtdmError, match="the controller refused .*it is too bold"):
+    with pytest.raises(TtdmError, match=r"the controller refused .*it is too bold"):
         run_improve(options, console)
     assert kept(options).best == "round_01/model/round_01"
 
@@ -347,3 +347,19 @@ def test_the_command_passes_on_what_it_is_given(monkeypatch: pytest.MonkeyPatch)
     assert main(["improve", "--task", "circle", "--task", "sines", "--plant-running", "--min-gain", "0.1"]) == 0
     assert given[0] == ImproveOptions()
     assert (given[1].tasks, given[1].plant, given[1].min_gain) == (("circle", "sines"), None, 0.1)
+
+
+def test_training_and_report_are_those_of_the_command_line(tmp_path: Path) -> None:
+    from ttdm_ros.cli import build_parser
+    from ttdm_ros.evaluation.child_commands import report_command, train_command
+
+    robot = {"robot": "arm.urdf", "base_frame": "base", "tip_frame": None}
+    train = train_command([tmp_path / "a", tmp_path / "b"], robot, out=tmp_path / "model", name="mine")
+    report = report_command(tmp_path / "a", robot, page=tmp_path / "a.html", figures=tmp_path / "a.json")
+    assert train[:3] == report[:3] == [sys.executable, "-m", "ttdm_ros.cli"]
+    given = build_parser().parse_args(train[3:])
+    assert (given.bag, given.out, given.name) == ([tmp_path / "a", tmp_path / "b"], tmp_path / "model", "mine")
+    told = build_parser().parse_args(report[3:])
+    assert (told.bag, told.output, told.json) == (tmp_path / "a", tmp_path / "a.html", tmp_path / "a.json")
+    assert (given.robot, given.base_frame, given.tip_frame) == (told.robot, told.base_frame, told.tip_frame)
+    assert (told.robot, told.base_frame, told.tip_frame) == ("arm.urdf", "base", None)

@@ -180,7 +180,8 @@ class _Improvement:
         names = [*(bag for each in self._rounds.rounds for bag in each.bags), *bags]
         paths = [self._folder.path / name for name in names]
         command = train_command(paths, self._options.robot_arguments, out=home / "model", name=home.name)
-        self._driver.run_beside("train", command, f"round {number}: learning from {len(paths)} bags (minutes)")
+        stage = f"round {number}: learning from {len(paths)} bag{'s' * (len(paths) > 1)} (takes minutes)"
+        self._driver.run_beside("train", command, stage)
         return read_json(home / "model" / "training.json")
 
     def _measure(self, number: int, model: str) -> dict[str, float]:

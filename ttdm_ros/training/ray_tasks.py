@@ -68,7 +68,7 @@ def _connect(ray: Any) -> None:
     try:
         ray.init(address="auto", ignore_reinit_error=True, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
         raise SensitivityError(
-            f"no Ray cluster can be reached ({str(error).strip().splitlines()[0]}); start one with "
-            "`ray start --head`, or set RAY_ADDRESS"
+            f"no Ray cluster can be reached ({reason}); start one with `ray start --head`, or set RAY_ADDRESS"
         ) from error
