@@ -26,6 +26,8 @@ WAIT = """
             story.write(text + "\\n")
     print(os.environ["ROS_DOMAIN_ID"], os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"], flush=True)
 """
+READY = "\npathlib.Path({ready!r}).touch()\n"  # from here on it can be interrupted
+MEET = "\nwhile not all(map(os.path.exists, {ready!r})): time.sleep(0.01)\n"
 LOOP = "\nwhile True: time.sleep(0.02)\n"
 RECORD = """
 def leave(*_):
@@ -77,6 +79,7 @@ class StandIns:
         self.replies: list[list[Line]] = [NO_MORE_EXPLORATION, AGAIN, EXCHANGED, ONCE_MORE]  # to each request
         self.controller, self.training = LOOP, TRAIN
         self._bag, self._file = bag, folder / "story.txt"
+        self._ready: list[str] = []  # of the nodes that were started
 
     @property
     def story(self) -> list[str]:
@@ -92,10 +95,15 @@ class StandIns:
                 target = f"{parameters['output_folder']}/{name}"
                 return self._python(RECORD.format(name=name, bag=str(self._bag), target=target) + LOOP)
             case "monitor":
-                return self._python(MONITOR.format(lines=json.dumps([self.lines, self.replies])) + LOOP)
+                meet = MEET.format(ready=self._ready)
+                return self._python(meet + MONITOR.format(lines=json.dumps([self.lines, self.replies])) + LOOP)
             case "mpc_controller":
-                return self._python(self.controller)
-        return self._python(LOOP)
+                return self._python(self._becoming_ready(node) + self.controller)
+        return self._python(self._becoming_ready(node) + LOOP)
+
+    def _becoming_ready(self, node: str) -> str:
+        self._ready.append(str(self._file.with_name(f"{node}.ready")))
+        return READY.format(ready=self._ready[-1])
 
     def train(self, options: DemoOptions, folder: DemoFolder) -> list[str]:
         return self._python(self.training.format(out=str(folder.training)), "77")

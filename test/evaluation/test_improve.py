@@ -23,6 +23,8 @@ BEGIN = """
         with open({story!r}, "a") as story:
             story.write(text + "\\n")
 """
+READY = "\npathlib.Path({ready!r}).touch()\n"  # from here on it can be interrupted
+MEET = "\nwhile not all(map(os.path.exists, {ready!r})): time.sleep(0.01)\n"
 LOOP = "\nwhile True: time.sleep(0.02)\n"
 RECORD = """
 def leave(*_):
@@ -69,6 +71,7 @@ class StandIns:
         self.errors: list[float | None] = [10.0, 4.0, 3.0, 2.0]
         self.training, self.refused = TRAIN, ""
         self._file, self._output = folder / "story.txt", output
+        self._ready: list[str] = []  # of the nodes that were started
 
     @property
     def story(self) -> list[str]:
@@ -91,9 +94,10 @@ class StandIns:
             case "monitor":
                 self._tell("start monitor")
                 values = f"FOLDER, REFUSED = {str(self._output) + '/'!r}, {self.refused!r}\n"
-                return self._python(values + MONITOR + LOOP)
+                return self._python(MEET.format(ready=self._ready) + values + MONITOR + LOOP)
         self._tell(f"start {node}")
-        return self._python(LOOP)
+        self._ready.append(str(self._file.with_name(f"{node}_{len(self._ready)}.ready")))
+        return self._python(READY.format(ready=self._ready[-1]) + LOOP)
 
     def train(self, bags: Sequence[Path], robot: Mapping[str, Any], *, out: Path, name: str) -> list[str]:
         names = " ".join(map(self._short, bags))

@@ -35,7 +35,7 @@ from ttdm_ros.recording.writer import BagWriter
 _DRAIN_PERIOD = 0.01  # [s]
 _DISCOVERY_PERIOD = 0.25  # [s]
 _REPORT_PERIOD = 1.0  # [s]
-_LAST_WORDS = 5  # times that a failure is published before the node ends
+_LAST_WORDS = 15  # times that a failure is published before the node ends
 
 
 @dataclass(slots=True)
