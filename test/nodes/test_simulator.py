@@ -360,3 +360,16 @@ def test_a_parameter_file_that_is_not_there_is_named(environment: dict[str, str]
 def test_the_parameter_file_that_ships_holds_the_defaults() -> None:
     shipped = yaml.safe_load((share_folder() / "config" / "simulator.yaml").read_text(encoding="utf-8"))
     assert parse(shipped["/**"]["ros__parameters"], SimulatorConfig, "simulator.yaml") == SimulatorConfig()
+
+
+def test_an_arm_that_is_commanded_is_not_taken_away_at_the_first_signal(
+    environment: dict[str, str], listener: Listener
+) -> None:
+    with running(environment) as process:
+        listener.until(lambda: listener.states)
+        listener.command_until([0.0] * 7, lambda: len(listener.states) > 100)
+        process.send_signal(signal.SIGINT)
+        seen = len(listener.states)
+        listener.command_until([0.0] * 7, lambda: len(listener.states) > seen + 100)
+        assert process.poll() is None
+        assert process.wait(PATIENCE) == 0

@@ -38,6 +38,7 @@ _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _STATES = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)  # deep: a late recorder can ask again
 _NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 _CLOCK_STEP_NS = 20_000_000  # stamps follow ROS time when they are behind it by more
+_LONGEST_FAREWELL_S = 2.0
 _SERVE_EVERY_S = 0.01
 _SHORTEST_TICK_S = 0.0005  # wall time between two looks for commands
 
@@ -105,11 +106,15 @@ class Simulator(Node):
         self._make_topics()
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
-        self._stopping = False
+        self._end_at = math.inf
 
     def stop(self) -> None:
-        """End ``run`` after the present period; safe in a signal handler."""
-        self._stopping = True
+        """End ``run`` once nobody commands the arm, at most two seconds later; a second call ends it at once.
+
+        Whoever stops everything at once, as launch does, would otherwise take the arm away from a controller that is
+        bringing it to rest. Safe in a signal handler.
+        """
+        self._end_at = 0.0 if self._end_at < math.inf else time.monotonic() + _LONGEST_FAREWELL_S
 
     def run(self) -> None:
         """Simulate until ``stop``.
@@ -127,7 +132,7 @@ class Simulator(Node):
         served = time.monotonic()
         for count in itertools.count(1):
             time.sleep(self._pacer.remaining())
-            if self._stopping:
+            if self._end_at < math.inf and (self.plant.holding or time.monotonic() > self._end_at):
                 return
             self.plant.advance(self._tick_s)
             moved_ns = self._pacer.tick()
