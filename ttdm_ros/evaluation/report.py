@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from ttdm_ros import __version__
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation import figures
 from ttdm_ros.evaluation.headline import headline
+from ttdm_ros.evaluation.page import render_page
 from ttdm_ros.evaluation.run_data import RunData
 from ttdm_ros.evaluation.swap import measure_swap
 from ttdm_ros.recording.info import BagInfo
@@ -45,18 +43,11 @@ def write_report(run: RunData, output: Path, *, about: Mapping[str, str], proble
 
 def render_report(run: RunData, *, about: Mapping[str, str], problem: str | None = None) -> str:
     """Return the page as text; for the arguments see ``write_report``."""
-    environment = Environment(
-        loader=PackageLoader("ttdm_ros.evaluation"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    return environment.get_template("report.html").render(
+    return render_page(
+        "report.html",
         title=f"{run.arm.name} under model predictive control",
         started=datetime.fromtimestamp(run.info.start_ns * 1e-9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         about=dict(about),
-        version=__version__,
         problem=problem,
         missing=run.metrics.missing,
         rows=headline(run.metrics, run.arm.joint_names, measure_swap(run)),

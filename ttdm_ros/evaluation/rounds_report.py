@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from ttdm_ros import __version__
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation.drawing import BLUE, GREEN, GREY, ORANGE, RED, SKY, VIOLET, Canvas
+from ttdm_ros.evaluation.page import render_page
 from ttdm_ros.evaluation.rounds import Round, Rounds, RoundsFolder
 
 if TYPE_CHECKING:
@@ -69,15 +67,9 @@ def write_rounds_report(rounds: Rounds, folder: RoundsFolder) -> None:
 
 def render_rounds_report(rounds: Rounds, folder: RoundsFolder) -> str:
     """Return the page as text."""
-    environment = Environment(
-        loader=PackageLoader("ttdm_ros.evaluation"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
     run = rounds.run
-    return environment.get_template("improve.html").render(
+    return render_page(
+        "improve.html",
         title=f"{len(rounds.rounds)} rounds of improvement of {run.robot}",
         about={
             "tasks": ", ".join(run.tasks),
@@ -88,7 +80,6 @@ def render_rounds_report(rounds: Rounds, folder: RoundsFolder) -> str:
         },
         ended=rounds.ended,
         problem=rounds.problem,
-        version=__version__,
         headings=HEADINGS,
         rows=table_rows(rounds),
         tip=_tip(rounds) if rounds.rounds else None,

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from ttdm_ros import __version__
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation import training_figures as figures
+from ttdm_ros.evaluation.page import render_page
 from ttdm_ros.evaluation.training_summary import HEADINGS, TABLE_TEXT, table_rows
 from ttdm_ros.training.pipeline import TrainingOutcome
 
@@ -33,15 +31,9 @@ def write_training_report(outcome: TrainingOutcome, output: Path) -> None:
 
 def render_training_report(outcome: TrainingOutcome) -> str:
     """Return the page as text."""
-    environment = Environment(
-        loader=PackageLoader("ttdm_ros.evaluation"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
     job, specification = outcome.job, outcome.job.config.specification
-    return environment.get_template("training.html").render(
+    return render_page(
+        "training.html",
         title=f"Training of {len(outcome.models)} models for {job.arm.name}",
         about={
             "structure": specification.structure,
@@ -50,7 +42,6 @@ def render_training_report(outcome: TrainingOutcome) -> str:
             "p": str(job.config.p),
             "seeds": ", ".join(map(str, job.seeds)),
         },
-        version=__version__,
         headings=HEADINGS,
         table_text=TABLE_TEXT,
         rows=table_rows(outcome),

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ttdm_ros.config import Config
 from ttdm_ros.mpc.tasks.reference import TABLE_COLUMNS
+from ttdm_ros.systems.arm import JointLimits
 
 Array = NDArray[np.float64]
 NonNegative = Annotated[float, Field(ge=0.0)]
@@ -54,6 +55,17 @@ class MpcConfig(Config):
         weights = np.concatenate([np.full(count, value) for value, count in parts])
         assert weights.shape == (TABLE_COLUMNS,)
         return weights
+
+    def bounds(self, limits: JointLimits) -> tuple[Array, Array, Array, Array, Array]:
+        """Bounds of the problem for an arm: x lower and upper (14,), u lower and upper (7,), penalty on x (14,)."""
+        speed, effort = self.velocity_share * limits.velocity, self.effort_share * limits.effort
+        return (
+            np.concatenate((limits.position_lower, -speed)),
+            np.concatenate((limits.position_upper, speed)),
+            -effort,
+            effort,
+            np.full(2 * len(effort), self.slack_quadratic),
+        )
 
     def terminal_weights(self) -> Array:
         """Weights (33,) of the last stage, which has no input."""

@@ -236,13 +236,5 @@ class MpcSolver:
         return value, jacobian
 
     def _set_bounds(self) -> None:
-        limits, config = self.arm.limits, self.config
-        speed, effort = config.velocity_share * limits.velocity, config.effort_share * limits.effort
-        vectors = (
-            np.concatenate((limits.position_lower, -speed)),
-            np.concatenate((limits.position_upper, speed)),
-            -effort,
-            effort.copy(),
-            np.full(NX, config.slack_quadratic),
-        )
+        vectors = self.config.bounds(self.arm.limits)
         self._library.ttdm_set_bounds(self._solver, *(vector.ctypes.data for vector in vectors))

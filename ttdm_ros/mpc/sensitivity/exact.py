@@ -99,18 +99,9 @@ class ExactSolver:
         self._solver: int | None = library.ttdm_kkt_create()
         if not self._solver:
             raise SolverError("there is not enough memory for the exact solver; free some")
-        limits, settings = arm.limits, self.config
-        speed, effort = settings.velocity_share * limits.velocity, settings.effort_share * limits.effort
+        settings = self.config
         self._weights = np.ascontiguousarray(model.packed())
-        vectors = (
-            settings.stage_weights(),
-            settings.terminal_weights(),
-            np.concatenate((limits.position_lower, -speed)),
-            np.concatenate((limits.position_upper, speed)),
-            -effort,
-            effort,
-            np.full(NX, settings.slack_quadratic),
-        )
+        vectors = (settings.stage_weights(), settings.terminal_weights(), *settings.bounds(arm.limits))
         addresses = [vector.ctypes.data for vector in vectors]
         library.ttdm_kkt_set(self._solver, self._weights.ctypes.data, settings.dt, *addresses)
 
