@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 PLANT = {"plant": "payload_friction", "publish_clock": True, "real_time_factor": 0.5, "rate": 250}
-CONTROLLER = {"task": "circle", "autostart": True, "controller__missed": 1000, "controller__stale_periods": 10.0}
+CONTROLLER = {"task": "circle", "autostart": True, "controller__missed": 1000, "controller__stale_periods": 30.0}
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from ttdm_ros.recording.reader import Recording
 SWAPS, PERIOD = 20, 0.6  # [s]
 UNDER_WAY = ("approach", "tracking")
 # A busy machine is no fault here.
-PATIENCE = {"controller__missed": 1000, "controller__stale_periods": 50.0}
+PATIENCE = {"controller__missed": 1000, "controller__stale_periods": 100.0}
 SHORT_CIRCLE = {
     "type": "circle", "radius": 0.05, "speed": 0.25, "acceleration": 2.0, "plane": "xy", "centre": [0.02, 0.0, -0.02],
 }  # fmt: skip
