@@ -232,6 +232,8 @@ def test_a_commander_that_is_killed_leaves_an_arm_that_holds(
     status = reset.next_diagnostic(lambda status: values(status)["holding"] == "true")
     assert status.level == DiagnosticStatus.WARN
     assert "commands stopped, the brakes hold the arm" in status.message
+    # States of before may still be on their way, and the brakes need a moment.
+    reset.until(lambda: max(map(abs, reset.states[-1].velocity)) < 1e-6)
     seen = len(reset.states)
     reset.until(lambda: len(reset.states) > seen + 250)
     held = np.array([state.position for state in reset.states[seen:]])

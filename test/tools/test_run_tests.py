@@ -1,6 +1,8 @@
 """The total line under all test runs."""
 
 import importlib.util
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -41,3 +43,68 @@ def test_a_run_that_died_before_its_report_was_whole_counts_as_a_failure(
 ) -> None:
     assert run_tests.read_counts(write(tmp_path / "cut.xml", text)) == run_tests.Counts(failed=1)
     assert run_tests.read_counts(tmp_path / "missing.xml") == run_tests.Counts(failed=1)
+
+
+@pytest.fixture
+def project(run_tests: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project of its own, in which one test fails the first time it is run, and one always if told to."""
+    write(
+        tmp_path / "test_it.py",
+        "import pathlib\n"
+        "def test_well(): pass\n"
+        "def test_first_time():\n"
+        "    seen = pathlib.Path(__file__).with_name('seen')\n"
+        "    assert seen.exists() or seen.write_text('') is None and False\n"
+        "def test_always(): assert not pathlib.Path(__file__).with_name('broken').exists()\n",
+    )
+    monkeypatch.setattr(run_tests, "ROOT", tmp_path)
+    yield tmp_path
+
+
+def stand_still(run_tests: ModuleType, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let every watch see a standstill of so many seconds."""
+
+    class Watch(run_tests.StandstillWatch):
+        def __enter__(self) -> "Watch":
+            self.longest = seconds
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(run_tests, "StandstillWatch", Watch)
+
+
+def test_what_failed_while_the_machine_stood_still_is_run_once_more(
+    run_tests: ModuleType, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_still(run_tests, monkeypatch, 3.2)
+    assert run_tests.run("tests", []) == run_tests.Counts(passed=3)
+    assert "stood still for 3.2 s" in capsys.readouterr().out
+
+
+def test_what_fails_again_has_failed(run_tests: ModuleType, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(project / "broken", "")
+    stand_still(run_tests, monkeypatch, 3.2)
+    assert run_tests.run("tests", []) == run_tests.Counts(passed=2, failed=1)
+
+
+def test_what_failed_on_a_machine_that_ran_is_not_run_again(
+    run_tests: ModuleType, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_still(run_tests, monkeypatch, 0.3)
+    assert run_tests.run("tests", []) == run_tests.Counts(passed=2, failed=1)
+
+
+def test_a_standstill_is_what_the_clock_jumped(run_tests: ModuleType) -> None:
+    times, done = iter([0.0, 0.05, 3.1, 3.15]), threading.Event()
+
+    def clock() -> float:
+        now = next(times, None)
+        if now is None:
+            done.set()
+        return 3.15 if now is None else now
+
+    with run_tests.StandstillWatch(clock, pause=0.001) as watch:
+        assert done.wait(60.0)
+    assert watch.longest == pytest.approx(3.049)
