@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from ttdm_ros.errors import ConfigError
+from ttdm_ros.yaml_text import read_yaml
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ def load(path: Path, kind: type[T]) -> T:
         ConfigError: unreadable file, malformed YAML, or a key or value that is not allowed.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     except UnicodeDecodeError as error:

@@ -35,3 +35,7 @@ class SolverError(TtdmError):
 
 class PlantError(TtdmError):
     """A plant cannot be started or simulated with the configuration given."""
+
+
+class StorageError(TtdmError):
+    """Numbers that are kept on disk instead of in memory cannot be written."""

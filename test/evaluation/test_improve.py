@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from ttdm_ros.dynamics.bundle import load_model
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation import demo_session, driver, improve
 from ttdm_ros.evaluation.improve import ImproveOptions, run_improve
 from ttdm_ros.evaluation.rounds import Rounds
+from ttdm_ros.systems.arm import load_arm
+from ttdm_ros.training.export import ExportSettings
+from ttdm_ros.training.sensitivity_manifest import write_manifest
 
 BEGIN = """
     import json, os, pathlib, signal, sys, time
@@ -70,6 +74,7 @@ class StandIns:
         self.commands: list[tuple[str, dict[str, Any]]] = []
         self.errors: list[float | None] = [10.0, 4.0, 3.0, 2.0]
         self.training, self.refused = TRAIN, ""
+        self.sensitivities: list[str] = []
         self._file, self._output = folder / "story.txt", output
         self._ready: list[str] = []  # of the nodes that were started
 
@@ -99,7 +104,10 @@ class StandIns:
         self._ready.append(str(self._file.with_name(f"{node}_{len(self._ready)}.ready")))
         return self._python(READY.format(ready=self._ready[-1]) + LOOP)
 
-    def train(self, bags: Sequence[Path], robot: Mapping[str, Any], *, out: Path, name: str) -> list[str]:
+    def train(
+        self, bags: Sequence[Path], robot: Mapping[str, Any], *, out: Path, name: str, sensitivities: Path
+    ) -> list[str]:
+        self.sensitivities.append(self._short(sensitivities))
         names = " ".join(map(self._short, bags))
         return self._python(self.training.format(bags=names, out=str(out), name=name))
 
@@ -181,6 +189,28 @@ def test_each_round_records_trains_on_all_bags_swaps_and_measures(
     assert kept(options) == rounds
     (controller,) = stand_ins.of("mpc_controller")
     assert (controller["model"], controller["task"], controller["controller.exploration"]) == ("nominal", "demo", 0.0)
+
+
+def test_all_rounds_share_the_sensitivities_of_their_bags(
+    stand_ins: StandIns, options: ImproveOptions, console: Console
+) -> None:
+    run_improve(options, console)
+    assert stand_ins.sensitivities == ["sensitivities"] * 2
+
+
+@pytest.mark.parametrize(("content", "kept"), [({}, True), ({"version": "0.0.1"}, False), ({"format": 1}, False)])
+def test_sensitivities_of_another_version_are_moved_out_of_the_way(
+    stand_ins: StandIns, options: ImproveOptions, console: Console, content: dict[str, Any], kept: bool
+) -> None:
+    run_improve(replace(options, rounds=1), console)
+    folder = options.output / "sensitivities"
+    settings = ExportSettings(arm=load_arm("panda"), model=load_model("nominal"))
+    write_manifest(folder, settings.manifest)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | content))
+    run_improve(options, console)
+    assert folder.exists() is kept
+    assert (options.output / "unfinished" / "sensitivities_1").exists() is not kept
 
 
 def test_figures_and_report_tell_every_round(stand_ins: StandIns, options: ImproveOptions, console: Console) -> None:
@@ -358,11 +388,14 @@ def test_training_and_report_are_those_of_the_command_line(tmp_path: Path) -> No
     from ttdm_ros.evaluation.child_commands import report_command, train_command
 
     robot = {"robot": "arm.urdf", "base_frame": "base", "tip_frame": None}
-    train = train_command([tmp_path / "a", tmp_path / "b"], robot, out=tmp_path / "model", name="mine")
+    train = train_command(
+        [tmp_path / "a", tmp_path / "b"], robot, out=tmp_path / "model", name="mine", sensitivities=tmp_path / "s"
+    )
     report = report_command(tmp_path / "a", robot, page=tmp_path / "a.html", figures=tmp_path / "a.json")
     assert train[:3] == report[:3] == [sys.executable, "-m", "ttdm_ros.cli"]
     given = build_parser().parse_args(train[3:])
     assert (given.bag, given.out, given.name) == ([tmp_path / "a", tmp_path / "b"], tmp_path / "model", "mine")
+    assert given.sensitivities == tmp_path / "s"
     told = build_parser().parse_args(report[3:])
     assert (told.bag, told.output, told.json) == (tmp_path / "a", tmp_path / "a.html", tmp_path / "a.json")
     assert (given.robot, given.base_frame, given.tip_frame) == (told.robot, told.base_frame, told.tip_frame)

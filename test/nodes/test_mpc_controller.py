@@ -478,3 +478,29 @@ def test_a_live_target_is_not_driven_again(make: Callable[..., MpcController]) -
     done, answer = drive_again(node)
     assert not done
     assert "follows a live target and has no end" in answer
+
+
+def test_a_control_thread_that_is_busy_is_an_answer_not_an_exception(
+    make: Callable[..., MpcController], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = make()
+    assert node.trigger_configure() is SUCCESS
+    begun, released = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        released.wait(PATIENCE)
+
+    node._configured._requests.put(hold)
+    assert begun.wait(PATIENCE)
+    monkeypatch.setattr("ttdm_ros.nodes.requests._PATIENCE_S", 0.05)
+    monkeypatch.setattr(node._configured.controller.task, "once_more", lambda speed: None)
+    try:
+        done, answer = drive_again(node)
+        shared = node.set_parameters([Parameter("controller.exploration", value=0.01)])[0]
+    finally:
+        released.set()
+    assert not done
+    assert "the control thread was busy for 0.05 s, and nothing was changed" in answer
+    assert not shared.successful
+    assert "nothing was changed" in shared.reason

@@ -102,6 +102,12 @@ def write_sqlite(path: Path, rows: list[tuple[str, bytes, int]]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def command() -> Callable[[Any], bytes]:
+    """Serializes torques."""
+    return numbers
+
+
+@pytest.fixture(scope="session")
 def motion(panda: Arm) -> Motion:
     return Motion(panda)
 

@@ -21,8 +21,9 @@ from ttdm_ros.training.chunk_work import make_differentiator
 from ttdm_ros.training.config import SamplingConfig
 from ttdm_ros.training.export import ExportSettings, export
 from ttdm_ros.training.sensitivities import SampleSensitivities
-from ttdm_ros.training.sensitivity_file import ChunkFile, check, read_manifest, summary
+from ttdm_ros.training.sensitivity_file import ChunkFile, summary
 from ttdm_ros.training.sensitivity_info import describe
+from ttdm_ros.training.sensitivity_manifest import check, read_entries, read_manifest
 
 pytestmark = pytest.mark.timeout(400)  # the first run on a machine compiles
 
@@ -49,7 +50,7 @@ def small_chunks(monkeypatch):
 
 
 def files(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("chunk_*"))}
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.glob("*/chunk_*"))}
 
 
 def replaced(settings, **changes):
@@ -94,7 +95,7 @@ def test_an_export_that_was_left_goes_on_where_it_was(settings, bag, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(LeftError):
         export([bag], settings, out, jobs=1, on_progress=leave)
-    times = {path: path.stat().st_mtime_ns for path in out.glob("chunk_*")}
+    times = {path: path.stat().st_mtime_ns for path in out.glob("*/chunk_*")}
     assert len(times) == 2
     looks = []
     resumed = export([bag], settings, out, jobs=1, on_progress=looks.append)
@@ -143,34 +144,74 @@ module.export([data], settings, Path({str(out)!r}), jobs=1, on_progress=pause)
 def test_a_damaged_chunk_is_made_again(settings, bag, tmp_path):
     out = tmp_path / "out"
     whole = export([bag], settings, out, jobs=1)
-    chunk = out / "chunk_00001.safetensors"
+    chunk = out / bag.fingerprint / "chunk_00001.safetensors"
     chunk.write_bytes(chunk.read_bytes()[:100])
     with pytest.raises(SensitivityError, match="damaged"):
         summary(out)
     np.testing.assert_array_equal(export([bag], settings, out, jobs=1).g, whole.g)
 
 
-def test_sensitivities_of_something_else_are_refused_with_the_difference(settings, bag, tmp_path, panda, motion, mcap):
+def test_sensitivities_of_something_else_are_refused_with_the_difference(settings, bag, tmp_path):
     out = tmp_path / "out"
     export([bag], settings, out, jobs=1)
     before = files(out)
-    rows = motion.messages()
-    other_bag = read_bag_data(mcap(rows[: len(rows) - 300], "other"), panda, SAMPLING)
     other_model = PredictionModel.random(SPECIFICATION, seed=1, scale=0.1, name="learned")
     changes = {
-        "other": ([other_bag], settings),
-        "learned": ([bag], replaced(settings, model=other_model)),
-        "hessian exact, not gauss_newton": ([bag], replaced(settings, hessian="gauss_newton")),
-        "p 3, not 2": ([bag], replaced(settings, p=2)),
-        "mpc.torque_weight 0.01, not 0.5": ([bag], replaced(settings, mpc=MpcConfig(horizon=8, torque_weight=0.5))),
-        "spacing 5, not 6": ([bag], replaced(settings, sampling=SamplingConfig(spacing=6))),
+        "learned": replaced(settings, model=other_model),
+        "hessian exact, not gauss_newton": replaced(settings, hessian="gauss_newton"),
+        "p 3, not 2": replaced(settings, p=2),
+        "mpc.torque_weight 0.01, not 0.5": replaced(settings, mpc=MpcConfig(horizon=8, torque_weight=0.5)),
+        "spacing 5, not 6": replaced(settings, sampling=SamplingConfig(spacing=6)),
     }
-    for told, (bags, wanted) in changes.items():
+    for told, wanted in changes.items():
         with pytest.raises(SensitivityError, match=r"choose another folder, or remove this one") as caught:
-            export(bags, wanted, out, jobs=1)
+            export([bag], wanted, out, jobs=1)
         assert told in str(caught.value)
     assert files(out) == before
-    check(out, settings.manifest([bag]))
+    check(out, settings.manifest)
+
+
+@pytest.fixture
+def other_bag(panda, motion, mcap):
+    rows = motion.messages()
+    return read_bag_data(mcap(rows[: len(rows) - 900], "other"), panda, SAMPLING)
+
+
+def test_of_further_bags_only_the_new_ones_are_worked_out(settings, bag, other_bag, tmp_path):
+    out = tmp_path / "out"
+    one = export([bag], settings, out, jobs=1)
+    times = {path: path.stat().st_mtime_ns for path in out.glob("*/chunk_*")}
+    looks = []
+    both = export([other_bag, bag, other_bag], settings, out, jobs=1, on_progress=looks.append)
+    assert (looks[0].done, looks[-1].done) == (len(one.good), looks[-1].total)
+    assert all(path.stat().st_mtime_ns == at for path, at in times.items())
+    new = looks[-1].total - looks[0].done
+    assert len(both.good) == 2 * new + len(one.good)
+    np.testing.assert_array_equal(both.g[new:-new], one.g)
+    alone = export([other_bag], settings, tmp_path / "alone", jobs=1)
+    np.testing.assert_array_equal(both.g[:new], alone.g)
+    np.testing.assert_array_equal(both.g[-new:], alone.g)
+    assert sorted(entry.fingerprint for entry in read_entries(out)) == sorted([bag.fingerprint, other_bag.fingerprint])
+
+
+def test_numbers_of_one_bag_are_not_taken_for_anothers(settings, bag, other_bag, tmp_path):
+    out = tmp_path / "out"
+    export([bag], settings, out, jobs=1)
+    (out / bag.fingerprint).rename(out / other_bag.fingerprint)
+    with pytest.raises(SensitivityError, match=rf"of the bag {bag.fingerprint}.*remove it and export again"):
+        export([other_bag], settings, out, jobs=1)
+    (out / other_bag.fingerprint / "bag.json").write_text("{")
+    with pytest.raises(SensitivityError, match=r"bag.json is damaged; remove"):
+        export([other_bag], settings, out, jobs=1)
+
+
+def test_a_folder_of_an_earlier_format_is_refused(settings, bag, tmp_path):
+    out = tmp_path / "out"
+    export([bag], settings, out, jobs=1)
+    content = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps(content | {"format": 1, "bags": []}))
+    with pytest.raises(SensitivityError, match="another version of this package; remove the folder"):
+        export([bag], settings, out, jobs=1)
 
 
 def test_a_moved_bag_is_still_the_same(settings, bag, tmp_path, panda, motion, sqlite):
@@ -205,7 +246,8 @@ def test_samples_that_were_not_solved_are_kept_out_and_counted(tmp_path):
         good=good,
         reasons={"not_convex": 1},
     )
-    file = ChunkFile(path=tmp_path / "chunk_00000.safetensors", samples=3, p=2)
+    (tmp_path / "bag").mkdir()
+    file = ChunkFile(path=tmp_path / "bag" / "chunk_00000.safetensors", samples=3, p=2)
     file.write(content)
     found = file.read()
     assert found.reasons == {"not_convex": 1}
@@ -236,5 +278,5 @@ def test_info_tells_what_is_in_the_folder(settings, bag, tmp_path):
     text = console.export_text()
     assert bag.fingerprint in text
     assert settings.model.fingerprint in text
-    content = json.loads((out / "manifest.json").read_text())
-    assert content["bags"][0]["samples"] == summary(out)["samples"]
+    (entry,) = read_entries(out)
+    assert entry.samples == summary(out)["samples"]

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -84,6 +85,19 @@ def test_copies_of_a_bag_train_the_same_model(job, motion, mcap, sqlite, tmp_pat
         outcome = train_from_bags(job(out=tmp_path / f"out{i}", **changes))
         found.add(tuple(each.model.fingerprint for each in outcome.models))
     assert len(found) == 1
+
+
+def test_how_large_the_parts_are_that_are_worked_on_changes_no_model(job, tmp_path, monkeypatch):
+    weightings = ("mse", "variance", "sensitivity", "value_gradient")
+    whole = train_from_bags(job(weightings=weightings))
+    monkeypatch.setattr("ttdm_ros.training.store.ROWS", 29)
+    for module in ("context", "metrics", "sensitivities"):
+        monkeypatch.setattr(f"ttdm_ros.training.{module}.PART", 7)
+    parts = train_from_bags(job(weightings=weightings, out=tmp_path / "parts"))
+    for mine, other in zip([*whole.checkpoints, *whole.models], [*parts.checkpoints, *parts.models], strict=True):
+        assert mine.model.fingerprint == other.model.fingerprint
+        np.testing.assert_allclose(mine.metrics.rmse, other.metrics.rmse, rtol=1e-12)
+        assert mine.metrics.cost == pytest.approx(other.metrics.cost, rel=1e-12)
 
 
 def test_mse_alone_needs_no_sensitivities(job):

@@ -115,9 +115,12 @@ def test_a_cluster_finds_the_same_bytes_as_processes(ray, settings, panda, motio
     looks = []
     export([bag], settings, tmp_path / "here", jobs=1)
     export([bag], settings, tmp_path / "ray", executor="ray", on_progress=looks.append)
-    here, there = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("here", "ray"))
+    here, there = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
+        for folder in (tmp_path / "here", tmp_path / "ray")
+    )
     assert here == there
-    assert sum(name.startswith("chunk_") for name in here) > 2
+    assert sum(path.name.startswith("chunk_") for path in here) > 2
     assert looks[-1].done == looks[-1].total == looks[-1].solved
     assert ray.log == ["init auto", "shutdown"]
 

@@ -76,11 +76,14 @@ def formulas(context, e):
     }
 
 
+GIVEN = [name for name in weightings() if name != "learned_metric"]  # that one has to be learned: test_learned_metric
+
+
 def test_every_weighting_is_tested_here(errors):
-    assert list(formulas(make_context(), errors)) == list(weightings())
+    assert list(formulas(make_context(), errors)) == GIVEN
 
 
-@pytest.mark.parametrize("name", list(weightings()))
+@pytest.mark.parametrize("name", GIVEN)
 def test_the_loss_is_that_of_the_formula(name, errors):
     context = make_context()
     np.testing.assert_allclose(loss(name, context, errors), formulas(context, errors)[name], rtol=1e-9)

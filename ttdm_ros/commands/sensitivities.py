@@ -1,8 +1,9 @@
 """Work out what errors of predicted states cost the closed loop, at every sample of some bags.
 
 At each sample the optimal control problem is solved and differentiated. The folder holds manifest.json, which says what
-was taken of what, and a file a few hundred samples. An export that was interrupted goes on where it was when the same
-command is given again; a folder of other bags, another model or other settings is refused.
+was taken of what, and for each bag a folder with a file a few hundred samples. An export that was interrupted goes on
+where it was when the same command is given again, and further bags are added; a folder of another model or other
+settings is refused.
 
 Examples:
   ttdm sensitivities demo_output/bag --out sensitivities

@@ -5,8 +5,8 @@ train side by side. Weightings that need sensitivities take those of --sensitivi
 --out gets a bundle a model, report.html and training.json; a training that was interrupted goes on where it was when
 the same command is given again.
 
-Weightings: mse, variance, sensitivity, sensitivity_coupled, sensitivity_diagonal, sensitivity_mean, value_gradient; or
-`all`.
+Weightings: mse, variance, sensitivity, sensitivity_coupled, sensitivity_diagonal, sensitivity_mean, value_gradient,
+learned_metric; or `all`.
 
 Examples:
   ttdm train demo_output/bag --out training_output

@@ -27,6 +27,7 @@ from ttdm_ros.evaluation.summary import read_run
 from ttdm_ros.evaluation.swap import AROUND, torque_step
 from ttdm_ros.paths import find_config
 from ttdm_ros.systems.arm import load_arm
+from ttdm_ros.yaml_text import read_yaml
 
 PERIOD_S = 0.6  # from one exchange to the next
 REFUSED_EVERY = 5  # exchanges, after which one follows that is to be refused
@@ -124,14 +125,14 @@ def _make_models(folder: Path, robot: str) -> tuple[list[Path], list[tuple[Path,
     save_file(tensors | {"output_mean": np.full(7, np.nan)}, folder / "nan" / WEIGHTS)
     stranger = folder / "stranger"
     save_model(PredictionModel.random(specification, seed=8, scale=SIZE), stranger)
-    description = yaml.safe_load((stranger / "model.yaml").read_text(encoding="utf-8"))
+    description = read_yaml((stranger / "model.yaml").read_text(encoding="utf-8"))
     (stranger / "model.yaml").write_text(yaml.safe_dump(description | {"robot": f"not {robot}"}), encoding="utf-8")
     return good, [(folder / "nan", "holds NaN or infinity"), (stranger, f"was made for not {robot}")]
 
 
 def _make_task(folder: Path, seconds: float) -> Path:
     """Write the demo's task with as many laps as last so long."""
-    task = yaml.safe_load(find_config("tasks", "demo").read_text(encoding="utf-8"))
+    task = read_yaml(find_config("tasks", "demo").read_text(encoding="utf-8"))
     path = folder / "laps.yaml"
     path.write_text(yaml.safe_dump(task | {"laps": math.ceil(seconds / _LAP_S)}), encoding="utf-8")
     return path

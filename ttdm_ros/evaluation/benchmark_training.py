@@ -43,7 +43,9 @@ def run(*, robot: str = "panda", steps: int = 60, progress: Callable[[float], No
     """
     told = progress or (lambda done: None)
     arm = load_arm(robot)
-    config = TrainingConfig(steps=steps, validate_every=max(steps, 1), patience=1000)
+    config = TrainingConfig(
+        steps=steps, validate_every=max(steps, 1), patience=1000, metric_steps=0, metric_inner_steps=1
+    )
     torch.set_num_threads(config.threads)
     windows, sensitivities = _data(config.p)
     names = list(weightings())
@@ -57,7 +59,8 @@ def run(*, robot: str = "panda", steps: int = 60, progress: Callable[[float], No
             marks: list[float] = []
 
             def look(state: Progress, marks: list[float] = marks) -> None:
-                marks.append(time.perf_counter())
+                if state.stage == "fine-tuning":
+                    marks.append(time.perf_counter())
 
             weigh = [find_weighting(name) for name in chosen]
             fine_tune(models, weigh, windows, sensitivities, nominal_batch(arm), config, on_progress=look)

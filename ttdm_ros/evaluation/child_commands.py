@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def train_command(bags: Sequence[Path], robot: Mapping[str, str | None], *, out: Path, name: str) -> list[str]:
+def train_command(
+    bags: Sequence[Path], robot: Mapping[str, str | None], *, out: Path, name: str, sensitivities: Path | None = None
+) -> list[str]:
     """Return program and arguments of ``ttdm train``.
 
     Args:
@@ -13,8 +15,10 @@ def train_command(bags: Sequence[Path], robot: Mapping[str, str | None], *, out:
         robot: ``robot``, ``base_frame`` and ``tip_frame``; what is None is left to the command.
         out: folder of bundle, report and figures.
         name: of the bundle.
+        sensitivities: folder that keeps them for the next training; that of the bundle if left out.
     """
-    return [*_ttdm("train"), *map(str, bags), *_robot(robot), "--out", str(out), "--name", name]
+    kept = [] if sensitivities is None else ["--sensitivities", str(sensitivities)]
+    return [*_ttdm("train"), *map(str, bags), *_robot(robot), "--out", str(out), "--name", name, *kept]
 
 
 def report_command(bag: Path, robot: Mapping[str, str | None], *, page: Path, figures: Path) -> list[str]:

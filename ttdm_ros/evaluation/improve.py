@@ -179,7 +179,13 @@ class _Improvement:
         home = self._folder.round(number)
         names = [*(bag for each in self._rounds.rounds for bag in each.bags), *bags]
         paths = [self._folder.path / name for name in names]
-        command = train_command(paths, self._options.robot_arguments, out=home / "model", name=home.name)
+        command = train_command(
+            paths,
+            self._options.robot_arguments,
+            out=home / "model",
+            name=home.name,
+            sensitivities=self._folder.sensitivities,
+        )
         stage = f"round {number}: learning from {len(paths)} bag{'s' * (len(paths) > 1)} (takes minutes)"
         self._driver.run_beside("train", command, stage)
         return read_json(home / "model" / "training.json")

@@ -11,6 +11,7 @@ from ttdm_ros import __version__
 from ttdm_ros.config import Config
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.training.atomic import replace_file
+from ttdm_ros.training.sensitivity_manifest import read_manifest
 
 _UNFINISHED = "unfinished"
 
@@ -97,6 +98,11 @@ class RoundsFolder:
         return self.path / "report.html"
 
     @property
+    def sensitivities(self) -> Path:
+        """Those of the bags of all rounds: each round's training works out only what its new bags add."""
+        return self.path / "sensitivities"
+
+    @property
     def logs(self) -> Path:
         """What the processes printed."""
         return self.path / "logs"
@@ -106,7 +112,9 @@ class RoundsFolder:
         return self.path / f"round_{number:02d}"
 
     def open(self, run: Run) -> Rounds:
-        """Make the folder, or return the finished rounds in it and move away what an unfinished one left.
+        """Make the folder, or return the finished rounds in it and move away what is of no use to further ones.
+
+        That is what an unfinished round left, and sensitivities of another version of this package.
 
         Raises:
             TtdmError: it cannot be written, or holds rounds of another run.
@@ -120,6 +128,7 @@ class RoundsFolder:
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             self._move_unfinished(len(rounds.rounds))
+            self._move_outdated_sensitivities()
         except OSError as error:
             raise TtdmError(
                 f"the output folder {self.path} cannot be written ({error.strerror}); name another with --output"
@@ -151,10 +160,23 @@ class RoundsFolder:
     def _move_unfinished(self, finished: int) -> None:
         for folder in sorted(self.path.glob("round_[0-9]*")):
             if folder.name.removeprefix("round_").isdecimal() and int(folder.name.removeprefix("round_")) >= finished:
-                target = self.path / _UNFINISHED
-                target.mkdir(exist_ok=True)
-                number = 1 + sum(1 for _ in target.glob(f"{folder.name}_*"))
-                folder.rename(target / f"{folder.name}_{number}")
+                self._move_away(folder)
+
+    def _move_outdated_sensitivities(self) -> None:
+        if not self.sensitivities.exists():
+            return
+        try:
+            current = read_manifest(self.sensitivities).version == __version__
+        except TtdmError:
+            current = False
+        if not current:
+            self._move_away(self.sensitivities)
+
+    def _move_away(self, folder: Path) -> None:
+        target = self.path / _UNFINISHED
+        target.mkdir(exist_ok=True)
+        number = 1 + sum(1 for _ in target.glob(f"{folder.name}_*"))
+        folder.rename(target / f"{folder.name}_{number}")
 
 
 def read_json(path: Path) -> dict[str, Any]:

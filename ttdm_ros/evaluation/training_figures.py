@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from ttdm_ros.evaluation.drawing import BLUE, GREEN, GREY, ORANGE, RED, SKY, VIOLET, Canvas, curve
 from ttdm_ros.evaluation.training_summary import measured_groups
 from ttdm_ros.training.pipeline import TrainingOutcome
+from ttdm_ros.training.store import mean
 
 _WIDTH = 11.0  # [in]
 _BROWN = "#a0764a"
@@ -78,7 +79,7 @@ def weights_by_joint(outcome: TrainingOutcome) -> str | None:
     known = outcome.sensitivities
     if known is None or not known.good.any():
         return None
-    weight = np.sqrt(np.square(known.g[known.good]).sum(axis=2).mean(axis=0))
+    weight = np.sqrt(mean(np.square(part.g[part.good]).sum(axis=2) for part in known.parts()))
     canvas = Canvas(_WIDTH, 3.2)
     with canvas as figure:
         grid = figure.subplots(1, 2)
@@ -96,7 +97,7 @@ def weights_over_time(outcome: TrainingOutcome) -> str | None:
     known = outcome.sensitivities
     if known is None or not known.good.any():
         return None
-    by_joint = np.sqrt(np.square(known.g).sum(axis=(1, 2)))[:, :7]
+    by_joint = np.concatenate([np.sqrt(np.square(part.g).sum(axis=(1, 2)))[:, :7] for part in known.parts()])
     by_joint[~known.good] = np.nan
     canvas = Canvas(_WIDTH, 3.0)
     with canvas as figure:

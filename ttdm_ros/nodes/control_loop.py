@@ -1,12 +1,9 @@
 """The thread that answers joint states; the executor's threads ask it to do things between two of them."""
 
-import contextlib
 import gc
-import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,9 +12,9 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from ttdm_ros.control.controller import Answer, Controller, Solve
 from ttdm_ros.control.phase import Phase
 from ttdm_ros.control.tip import tip_distance
-from ttdm_ros.errors import SolverError
 from ttdm_ros.nodes.controller_topics import ControllerTopics
 from ttdm_ros.nodes.joint_order import JointOrder, JointStateError
+from ttdm_ros.nodes.requests import Requests
 from ttdm_ros.nodes.state_source import StateSource, Watchdog
 
 T = TypeVar("T")
@@ -28,7 +25,6 @@ _IDLE_S = 0.05  # between two looks at what is asked, while nothing is commanded
 _WAIT_S = 0.005  # for a joint state
 _SILENT_WAIT_S = 0.002  # the same once they are late: torque goes to zero in steps of this time
 _STATUS_S, _DIAGNOSTICS_S, _MARKERS_S, _GARBAGE_S = 0.1, 1.0, 0.15, 5.0
-_PATIENCE_S = 10.0  # for the thread to do what it is asked
 
 
 class ControlLoop:
@@ -73,7 +69,6 @@ class ControlLoop:
         self._prediction_every = 1.0 / prediction_rate if prediction_rate > 0.0 else np.inf
         self._predicted = self._told = 0.0
         self._counted = (0, 0)  # missed and failed solves at the last status
-        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._rested = threading.Event()
         self._ending = False
         self._chores: list[list[Any]] = [
@@ -82,6 +77,7 @@ class ControlLoop:
             [_GARBAGE_S, 0.0, lambda: gc.collect(1)],
         ]
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+        self._requests = Requests(self._thread.is_alive)
 
     def start(self) -> None:
         """Start the thread."""
@@ -90,27 +86,16 @@ class ControlLoop:
     def stop(self) -> None:
         """End the thread; what the arm does then is up to its own watchdog, so let it come to rest before."""
         self._ending = True
-        self._jobs.put(lambda: None)
+        self._requests.put(lambda: None)
         self._thread.join()
 
     def call(self, function: Callable[[], T]) -> T:
         """Return what ``function`` returns when called in the thread between two joint states, or raise what it raises.
 
         Raises:
-            SolverError: the thread has ended.
+            SolverError: the thread has ended or does not do it in time; what it has not begun then, it never does.
         """
-        future: Future[T] = Future()
-
-        def job() -> None:
-            try:
-                future.set_result(function())
-            except Exception as error:
-                future.set_exception(error)
-
-        self._jobs.put(job)
-        if not self._thread.is_alive():
-            raise SolverError("the controller has ended; configure it again")
-        return future.result(timeout=_PATIENCE_S)
+        return self._requests.call(function)
 
     def activate(self) -> None:
         """Begin with the next joint state."""
@@ -147,15 +132,13 @@ class ControlLoop:
 
     def _cycle(self) -> None:
         if self.controller.phase in AT_REST:
-            with contextlib.suppress(queue.Empty):
-                self._jobs.get(timeout=_IDLE_S)()
+            self._requests.answer_one(_IDLE_S)
         else:
             self._answer_states()
             if self.controller.phase in AT_REST:
                 self._rested.set()
                 self._on_rest()
-            while not self._jobs.empty():
-                self._jobs.get()()
+            self._requests.answer_all()
         now = time.monotonic()
         for chore in self._chores:
             if now >= chore[1]:
@@ -179,6 +162,7 @@ class ControlLoop:
             return
         answer = self.controller.on_state(*newest)
         self._send(answer)
+        self._topics.law(answer, newest.stamp_ns + round(1e9 * self.controller.config.delay))
         self._watchdog.note(newest.stamp_ns)
         if answer.solve is not None:
             self._report(answer.solve, newest.stamp_ns)

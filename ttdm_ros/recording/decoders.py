@@ -45,16 +45,18 @@ class TopicDecoder:
         if len(self._pending) == _BLOCK:
             self._decode_pending()
 
-    def finish(self) -> Any:
-        """Return everything taken, as the object that belongs to the type.
+    def take(self) -> Any:
+        """Return what was added since the last time, as the object that belongs to the type; None if nothing was.
 
         Raises:
             BagError: the bytes are no message of the type.
         """
         if self._pending:
             self._decode_pending()
-        keys = self._blocks[0].keys()
-        return self._kind.series(topic=self.topic, **{key: _join([b[key] for b in self._blocks]) for key in keys})
+        blocks, self._blocks = self._blocks, []
+        if not blocks:
+            return None
+        return self._kind.series(topic=self.topic, **{key: _join([b[key] for b in blocks]) for key in blocks[0]})
 
     def _decode_pending(self) -> None:
         messages, self._pending = self._pending, []

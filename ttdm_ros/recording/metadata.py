@@ -10,6 +10,7 @@ import yaml
 
 from ttdm_ros.errors import BagError
 from ttdm_ros.recording.qos import Qos
+from ttdm_ros.yaml_text import read_yaml
 
 FILE_NAME = "metadata.yaml"
 _NEVER_NS = 2**63 - 1  # rosbag2's starting time of a bag without messages
@@ -108,7 +109,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
+        content = read_yaml(path.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
         if not all(isinstance(name, str) for name in content["relative_file_paths"]):
             raise TypeError("file names must be text")
         content["storage_identifier"] = str(content["storage_identifier"])

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from ttdm_ros.yaml_text import read_yaml
+
 INFINITE_NS = 2**63 - 1
 
 # The numbers of rmw/types.h, which bags before version 9 hold in place of names.
@@ -62,7 +64,7 @@ def from_yaml(profiles: str | Sequence[Mapping[str, Any]]) -> tuple[Qos, ...]:
     Empty if they cannot be read: the messages of a bag are worth more than what is said of their transport.
     """
     try:
-        items = yaml.safe_load(profiles) if isinstance(profiles, str) else profiles
+        items = read_yaml(profiles) if isinstance(profiles, str) else profiles
         return tuple(
             Qos(
                 **{key: _policy(key, item[key]) for key in _POLICIES},

@@ -79,7 +79,7 @@ def work_on_ray(
     Raises:
         SensitivityError: see ``ray_results``.
     """
-    key = settings.manifest([]).model_dump_json()
+    key = settings.manifest.model_dump_json()
     items = [(key, chunk.piece, chunk.starts, chunk.p) for chunk in chunks]
     for index, result in ray_results(_samples_of, settings, items, limit=jobs):
         yield chunks[index], result

@@ -54,6 +54,10 @@ class TrainingConfig(Config):
     """Share of the sensitivity metric's own diagonal that is mixed in; see the weightings."""
     clip: float = Field(default=5.0, gt=0.0)
     """Largest weight of a sample, in medians."""
+    metric_steps: int = Field(default=40, ge=0)
+    """Outer steps in which the weighting ``learned_metric`` is learned."""
+    metric_inner_steps: int = Field(default=20, ge=1)
+    """Optimiser steps of its model before each."""
     validate_every: int = Field(default=50, ge=1)
     """Optimiser steps between looks at the validation data; the best model seen is kept."""
     patience: int = Field(default=25, ge=1)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ttdm_ros.dynamics.nominal import NominalBatch
 from ttdm_ros.errors import BagError
+from ttdm_ros.training.store import Store, pieces
 from ttdm_ros.training.trajectory import Trajectory
 
 Array = NDArray[np.float64]
@@ -19,7 +21,10 @@ FEWEST_BLOCKS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Windows:
-    """Rollouts of p steps from n samples of one or several trajectories."""
+    """Rollouts of p steps from n samples of one or several trajectories.
+
+    All but the masks may lie on disk, see ``Store``: what is worked out of them is worked out of a ``part``.
+    """
 
     p: int
     dt: float
@@ -41,6 +46,11 @@ class Windows:
     def __len__(self) -> int:
         """Number of samples."""
         return len(self.x)
+
+    def part(self, rows: slice | NDArray[np.intp]) -> "Windows":
+        """Return some of the samples."""
+        names = ("x", "u", "nominal", "slope", "time", "training", "validation")
+        return Windows(p=self.p, dt=self.dt, **{name: getattr(self, name)[rows] for name in names})
 
     @property
     def taken(self) -> Array:
@@ -67,8 +77,9 @@ def spaced_starts(trajectories: Sequence[Trajectory], p: int, spacing: int = 1) 
     result = []
     for trajectory in trajectories:
         starts = trajectory.starts(p, spacing)
-        steps = trajectory.stride * np.arange(p)
-        clean = ~trajectory.saturated[starts[:, None] + steps].any(axis=1) if len(starts) else np.zeros(0, dtype=bool)
+        clean = np.ones(len(starts), dtype=bool)
+        for step in range(p):
+            clean &= ~trajectory.saturated[starts + step * trajectory.stride]
         result.append(starts[clean])
     return result
 
@@ -81,6 +92,7 @@ def cut(
     *,
     validation_share: float = 0.15,
     seed: int = 0,
+    store: Store | None = None,
 ) -> Windows:
     """Cut rollouts of ``p`` steps.
 
@@ -88,8 +100,18 @@ def cut(
     that reaches from one kind of block into the other is neither trained on nor validated with, so that training and
     validation share no sample.
 
+    Args:
+        trajectories: of one step.
+        starts: of each trajectory the samples at which rollouts start.
+        p: steps of a rollout.
+        nominal: acceleration of the arm.
+        validation_share: of the blocks.
+        seed: chooses the blocks.
+        store: where the rollouts are kept; the system's folder for temporary files if left out.
+
     Raises:
         BagError: there is no sample, there are too few to set some aside, or the trajectories differ in their step.
+        StorageError: there is no room for the rollouts.
     """
     if not trajectories or not any(len(each) for each in starts):
         raise BagError("there is no sample to train on; record the arm while it is driven, for longer")
@@ -97,44 +119,55 @@ def cut(
     if len(steps) > 1:
         raise BagError(f"the trajectories have different steps {sorted(steps)} s; resample them to one")
     (dt,) = steps
-    held_out = _held_out(trajectories, validation_share, seed)
-    xs, us, times, counts, lengths = [], [], [], [], []
-    for trajectory, chosen, mask in zip(trajectories, starts, held_out, strict=True):
-        x, u = trajectory.windows(chosen, p)
-        before = np.concatenate([[0], np.cumsum(mask)])
-        last = chosen + p * trajectory.stride
-        counts.append(before[last + 1] - before[chosen])
-        lengths.append(last + 1 - chosen)
-        xs.append(x)
-        us.append(u)
-        times.append(trajectory.time[chosen])
-    x, u, inside, length = (np.concatenate(each) for each in (xs, us, counts, lengths))
-    training, validation = inside == 0, inside == length
+    training, validation = _split(trajectories, starts, p, validation_share, seed)
     if not training.any() or not validation.any():
-        raise BagError(f"{len(x)} samples are too few to set some aside for validation; record the arm for longer")
-    z = np.concatenate([x[:, :-1], u], axis=2).reshape(-1, 21)
-    acceleration, slope = nominal(z)
-    assert slope is not None
-    return Windows(
-        p=p,
-        dt=dt,
-        x=x,
-        u=u,
-        nominal=acceleration.reshape(-1, p, 7),
-        slope=slope[:, :, :14].astype(np.float32).reshape(-1, p, 7, 14),
-        time=np.concatenate(times),
-        training=training,
-        validation=validation,
-    )
+        raise BagError(
+            f"{len(training)} samples are too few to set some aside for validation; record the arm for longer"
+        )
+    store = store or Store()
+    columns = {
+        "x": store.column(p + 1, 14),
+        "u": store.column(p, 7),
+        "nominal": store.column(p, 7),
+        "slope": store.column(p, 7, 14, dtype=np.float32),
+        "time": store.column(),
+    }
+    for trajectory, all_starts in zip(trajectories, starts, strict=True):
+        for rows in pieces(len(all_starts)):
+            chosen = all_starts[rows]
+            x, u = trajectory.windows(chosen, p)
+            acceleration, slope = nominal(np.concatenate([x[:, :-1], u], axis=2).reshape(-1, 21))
+            assert slope is not None
+            columns["x"].append(x)
+            columns["u"].append(u)
+            columns["nominal"].append(acceleration.reshape(-1, p, 7))
+            columns["slope"].append(slope[:, :, :14].reshape(-1, p, 7, 14))
+            columns["time"].append(trajectory.time[chosen])
+    arrays: dict[str, Any] = {name: column.finish() for name, column in columns.items()}
+    return Windows(p=p, dt=dt, training=training, validation=validation, **arrays)
 
 
-def _held_out(trajectories: Sequence[Trajectory], share: float, seed: int) -> list[Mask]:
-    """Choose blocks for validation, at least one; return the mask of their samples for each trajectory."""
+def _split(
+    trajectories: Sequence[Trajectory], starts: Sequence[NDArray[np.intp]], p: int, share: float, seed: int
+) -> tuple[Mask, Mask]:
+    """Return which rollouts lie in blocks for training throughout, and which in blocks for validation."""
+    length, held_out = _held_out(trajectories, share, seed)
+    training, validation = [], []
+    for trajectory, chosen, blocks in zip(trajectories, starts, held_out, strict=True):
+        first, last = chosen // length, (chosen + p * trajectory.stride) // length
+        before = np.concatenate([[0], np.cumsum(blocks)])
+        held, reached = before[last + 1] - before[first], last + 1 - first
+        training.append(held == 0)
+        validation.append(held == reached)
+    return np.concatenate(training), np.concatenate(validation)
+
+
+def _held_out(trajectories: Sequence[Trajectory], share: float, seed: int) -> tuple[int, list[Mask]]:
+    """Choose blocks for validation, at least one; return their length in samples, and the mask of each trajectory's."""
     total = sum(len(trajectory) for trajectory in trajectories)
     length = max(1, min(round(BLOCK / trajectories[0].step), total // FEWEST_BLOCKS))
     counts = [-(-len(trajectory) // length) for trajectory in trajectories]
     blocks = np.zeros(sum(counts), dtype=bool)
     number = max(1, round(share * len(blocks)))
     blocks[np.random.default_rng(seed).choice(len(blocks), number, replace=False)] = True
-    parts = np.split(blocks, np.cumsum(counts)[:-1])
-    return [np.repeat(part, length)[: len(trajectory)] for part, trajectory in zip(parts, trajectories, strict=True)]
+    return length, np.split(blocks, np.cumsum(counts)[:-1])

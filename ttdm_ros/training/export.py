@@ -19,13 +19,9 @@ from ttdm_ros.training.chunk_work import Chunk, Executor, make_differentiator, w
 from ttdm_ros.training.config import SamplingConfig
 from ttdm_ros.training.dataset import spaced_starts
 from ttdm_ros.training.sensitivities import Hessian, SampleSensitivities
-from ttdm_ros.training.sensitivity_file import (
-    BagEntry,
-    Manifest,
-    chunk_file,
-    read_chunks,
-    write_manifest,
-)
+from ttdm_ros.training.sensitivity_file import chunk_file, read_chunks
+from ttdm_ros.training.sensitivity_manifest import BagEntry, Manifest, write_entry, write_manifest
+from ttdm_ros.training.store import Store
 from ttdm_ros.training.trajectory import Trajectory
 
 CHUNK = 200
@@ -65,9 +61,9 @@ class ExportSettings:
     mpc: MpcConfig = field(default_factory=MpcConfig)
     hessian: Hessian = "exact"
 
-    def manifest(self, bags: Sequence[BagData]) -> Manifest:
-        """Return what the export of some bags is made of."""
-        counts = [sum(len(s) for s in self.starts(bag.trajectories)) for bag in bags]
+    @property
+    def manifest(self) -> Manifest:
+        """What makes the sensitivities of a bag what they are."""
         return Manifest(
             robot=self.arm.name,
             arm=self.arm.fingerprint,
@@ -77,10 +73,6 @@ class ExportSettings:
             p=self.p,
             sampling=self.sampling,
             mpc=self.mpc,
-            bags=tuple(
-                BagEntry(name=str(bag.path), fingerprint=bag.fingerprint, samples=count)
-                for bag, count in zip(bags, counts, strict=True)
-            ),
             chunk=CHUNK,
             version=__version__,
         )
@@ -99,27 +91,30 @@ def export(
     executor: Executor = "processes",
     on_progress: Callable[[ExportProgress], None] = lambda progress: None,
     announce: Callable[[str], None] | None = None,
+    store: Store | None = None,
 ) -> SampleSensitivities:
     """Work out what is not in the folder yet, and return the sensitivities of all samples, in their order.
 
     Args:
         bags: read with ``settings.sampling``.
         settings: of the problem.
-        folder: new, or of the same export before.
+        folder: new, or of an export with the same settings before, of these bags or others.
         jobs: processes, or tasks at once; as many as there are processors if left out, or as keep the cluster busy.
         executor: processes of this machine, or a Ray cluster that runs already; the results are the same.
         on_progress: told at the beginning and after every chunk.
         announce: told, in a sentence, when something has to be compiled.
+        store: where the sensitivities are kept while they are in use; on the file system of the folder if left out.
 
     Raises:
         SensitivityError: the folder holds something else or cannot be written, a process was killed, or there is no
             Ray or no cluster.
         SolverError: acados or a compiler is missing.
     """
-    write_manifest(folder, settings.manifest(bags))
+    write_manifest(folder, settings.manifest)
     chunks = list(_chunks(bags, settings, folder))
-    open_chunks = [chunk for chunk in chunks if not chunk.file.is_there]
-    total = sum(len(chunk.starts) for chunk in chunks)
+    distinct = {chunk.file.path: chunk for chunk in chunks}.values()  # a bag may be given twice
+    open_chunks = [chunk for chunk in distinct if not chunk.file.is_there]
+    total = sum(len(chunk.starts) for chunk in distinct)
     done = total - sum(len(chunk.starts) for chunk in open_chunks)
     began, first, solved = time.monotonic(), done, 0
     reasons: Counter[str] = Counter()
@@ -143,13 +138,16 @@ def export(
             done, solved = done + len(chunk.starts), solved + int(result.good.sum())
             reasons.update(result.reasons)
             tell()
-    return read_chunks(folder, [len(chunk.starts) for chunk in chunks], settings.p)
+    return read_chunks((chunk.file for chunk in chunks), settings.p, store or Store(folder))
 
 
 def _chunks(bags: Sequence[BagData], settings: ExportSettings, folder: Path) -> Iterator[Chunk]:
-    number = 0
     for bag in bags:
-        for trajectory, starts in zip(bag.trajectories, settings.starts(bag.trajectories), strict=True):
+        all_starts = settings.starts(bag.trajectories)
+        samples = sum(len(starts) for starts in all_starts)
+        home = write_entry(folder, BagEntry(name=str(bag.path), fingerprint=bag.fingerprint, samples=samples))
+        number = 0
+        for trajectory, starts in zip(bag.trajectories, all_starts, strict=True):
             for first in range(0, len(starts), CHUNK):
                 chosen = starts[first : first + CHUNK]
                 reach = trajectory.stride * max(settings.mpc.horizon, settings.p) + 1
@@ -158,6 +156,6 @@ def _chunks(bags: Sequence[BagData], settings: ExportSettings, folder: Path) -> 
                     piece=trajectory.part(begin, int(chosen[-1]) + reach),
                     starts=chosen - begin,
                     p=settings.p,
-                    file=chunk_file(folder, number, len(chosen), settings.p),
+                    file=chunk_file(home, number, len(chosen), settings.p),
                 )
                 number += 1

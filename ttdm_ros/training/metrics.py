@@ -15,6 +15,7 @@ from ttdm_ros.dynamics.torch_form import NetworkStack
 from ttdm_ros.training.dataset import Windows
 from ttdm_ros.training.rollouts import Rollouts
 from ttdm_ros.training.sensitivities import SampleSensitivities
+from ttdm_ros.training.store import PART, pieces
 
 Array = NDArray[np.float64]
 
@@ -54,25 +55,29 @@ def measure(
     """Measure models of one specification and normalisation on the validation samples."""
     usable = windows.validation if sensitivities is None else windows.validation & sensitivities.good
     rows = np.flatnonzero(usable if usable.any() else windows.validation)
-    networks = NetworkStack(models)
-    with torch.no_grad():
-        errors = Rollouts(windows, networks, nominal, method="exact").errors(torch.from_numpy(rows)).numpy()
-    left_over = np.square(windows.residual[rows]).sum()
-    results = []
-    for error in errors:
-        missing = np.square(error[:, 0, 7:] / windows.dt).sum()
-        cost = None
+    rollouts = Rollouts(windows, NetworkStack(models), nominal, method="exact")
+    squares, missing, cost = np.zeros((len(models), windows.p, 14)), np.zeros(len(models)), np.zeros(len(models))
+    left_over = 0.0
+    for piece in pieces(len(rows), PART):
+        chosen = rows[piece]
+        with torch.no_grad():
+            errors = rollouts.errors(torch.from_numpy(chosen)).numpy()
+        squares += np.square(errors).sum(axis=1)
+        missing += np.square(errors[:, :, 0, 7:] / windows.dt).sum(axis=(1, 2))
+        left_over += np.square(windows.part(chosen).residual).sum()
         if sensitivities is not None:
-            effect = np.einsum("npri,npi->nr", sensitivities.g[rows], error, optimize=True)
-            cost = float(0.5 * np.square(effect).sum(axis=1).mean())
-        results.append(
-            PredictionMetrics(
-                rmse=np.sqrt(np.square(error).mean(axis=0)),
-                explained=float(1.0 - missing / max(left_over, 1e-300)),
-                cost=cost,
-            )
+            g = sensitivities.part(chosen).g
+            for i, error in enumerate(errors):
+                effect = np.einsum("npri,npi->nr", g, error, optimize=True)
+                cost[i] += 0.5 * np.square(effect).sum()
+    return [
+        PredictionMetrics(
+            rmse=np.sqrt(squares[i] / len(rows)),
+            explained=float(1.0 - missing[i] / max(left_over, 1e-300)),
+            cost=None if sensitivities is None else float(cost[i] / len(rows)),
         )
-    return results
+        for i in range(len(models))
+    ]
 
 
 def measure_nominal(

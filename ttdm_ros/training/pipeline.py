@@ -24,6 +24,7 @@ from ttdm_ros.training.metrics import PredictionMetrics, measure, measure_nomina
 from ttdm_ros.training.optimiser import Progress
 from ttdm_ros.training.resume import ResumeFile
 from ttdm_ros.training.sensitivities import SampleSensitivities
+from ttdm_ros.training.store import Store
 from ttdm_ros.training.trainer import Trained, fine_tune, train_base
 
 
@@ -77,11 +78,13 @@ def train_from_bags(
         ConfigError: a weighting is not known or named twice, or the specification has no network.
         SensitivityError: the sensitivities given are of something else.
         SolverError: acados or a compiler is missing.
+        StorageError: there is no room for the data set, which is kept on disk beside ``job.out``.
     """
     weightings = job.check()
     if job.config.threads:
         torch.set_num_threads(job.config.threads)
-    bags = tuple(read_bag_data(bag, job.arm, job.sampling, namespace=job.namespace) for bag in job.bags)
+    store = Store(job.out)
+    bags = tuple(read_bag_data(bag, job.arm, job.sampling, namespace=job.namespace, store=store) for bag in job.bags)
     trajectories = [trajectory for bag in bags for trajectory in bag.trajectories]
     settings = ExportSettings(
         arm=job.arm, model=job.model, p=job.config.p, sampling=job.sampling, mpc=job.mpc, hessian=job.hessian
@@ -95,6 +98,7 @@ def train_from_bags(
         nominal,
         validation_share=config.validation_share,
         seed=config.seed,
+        store=store,
     )
     sensitivities = None
     if any(weighting.needs_sensitivities for weighting in weightings):
@@ -107,11 +111,14 @@ def train_from_bags(
             executor=job.executor,
             on_progress=on_export,
             announce=announce,
+            store=store,
         )
     _make_folder(job.out)
     key = _key(job, bags, settings)
     base_state, tuned_state = (ResumeFile(job.out / f".{stage}.state", key) for stage in ("one_step", "fine_tuning"))
-    base = train_base(windows, config, job.seeds, robot=job.arm.name, on_progress=on_training, resume=base_state)
+    base = train_base(
+        windows, config, job.seeds, robot=job.arm.name, on_progress=on_training, resume=base_state, store=store
+    )
     tuned = fine_tune(
         base.models,
         weightings,
@@ -122,6 +129,7 @@ def train_from_bags(
         seeds=job.seeds,
         on_progress=on_training,
         resume=tuned_state,
+        store=store,
     )
     outcome = _outcome(job, bags, windows, sensitivities, base, tuned, nominal)
     _save(outcome)
@@ -139,7 +147,7 @@ def _make_folder(folder: Path) -> None:
 
 def _key(job: TrainingJob, bags: Sequence[BagData], settings: ExportSettings) -> str:
     content = [
-        settings.manifest(bags).model_dump_json(exclude={"bags"}),
+        settings.manifest.model_dump_json(),
         *(bag.fingerprint for bag in bags),
         job.config.model_dump_json(exclude={"threads"}),
         json.dumps([job.weightings, job.seeds]),

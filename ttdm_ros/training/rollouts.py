@@ -33,7 +33,7 @@ class Rollouts:
         *,
         method: Literal["linearised", "exact"] = "linearised",
     ) -> None:
-        """Bring what does not depend on the networks to their device and precision.
+        """Take what to roll out.
 
         Args:
             windows: n samples.
@@ -41,21 +41,19 @@ class Rollouts:
             nominal: acceleration of the arm; only called with ``exact``.
             method: how the nominal arm is evaluated beside the record.
         """
-        self._networks, self._arm, self._dt = networks, nominal, windows.dt
+        self._windows, self._networks, self._arm = windows, networks, nominal
         self._full, self._exact = networks.specification.structure == "full", method == "exact"
-        v = windows.x[:, :, JOINTS:]
-        drift = windows.x[:, :-1, :JOINTS] - windows.x[:, 1:, :JOINTS] + 0.5 * windows.dt * (v[:, :-1] + v[:, 1:])
-        lack = -windows.taken if self._full else windows.nominal - windows.taken
-        self._z, self._lack, self._drift = (self._tensor(each) for each in (windows.z, lack, drift))
-        self._slope = None if self._full or self._exact else self._tensor(windows.slope)
-        self._precise = windows.z if self._exact and not self._full else None
-        self._nominal = windows.nominal
 
     def errors(self, rows: Tensor) -> Tensor:
         """Return ε_1 .. ε_p (M, n, p, 14) of the samples ``rows`` (n,)."""
-        networks, dt = self._networks, self._dt
-        z, lack, drift = self._z[rows], self._lack[rows], self._drift[rows]
-        slope = None if self._slope is None else self._slope[rows]
+        networks, dt = self._networks, self._windows.dt
+        record = self._windows.part(rows.cpu().numpy())
+        v = record.x[:, :, JOINTS:]
+        slips = record.x[:, :-1, :JOINTS] - record.x[:, 1:, :JOINTS] + 0.5 * dt * (v[:, :-1] + v[:, 1:])
+        lacks = -record.taken if self._full else record.nominal - record.taken
+        precise = record.z
+        z, lack, drift = (self._tensor(each) for each in (precise, lacks, slips))
+        slope = None if self._full or self._exact else self._tensor(record.slope)
         error = z.new_zeros(len(networks), len(rows), NX)
         errors = []
         for k in range(z.shape[1]):
@@ -65,21 +63,19 @@ class Rollouts:
                 if slope is not None:
                     surplus = surplus + torch.einsum("nij,mnj->mni", slope[:, k], error)
                 else:
-                    surplus = surplus + self._exact_change(rows, k, error)
+                    surplus = surplus + self._exact_change(precise[:, k], record.nominal[:, k], error)
             slip, before = error[..., :JOINTS], error[..., JOINTS:]
             after = before + dt * surplus
             error = torch.cat((slip + 0.5 * dt * (before + after) + drift[:, k], after), dim=-1)
             errors.append(error)
         return torch.stack(errors, dim=2)
 
-    def _exact_change(self, rows: Tensor, k: int, error: Tensor) -> Tensor:
+    def _exact_change(self, z: np.ndarray, acceleration: np.ndarray, error: Tensor) -> Tensor:
         """a_nominal(x_k + ε, u_k) - a_nominal(x_k, u_k), in double precision (M, n, 7)."""
-        assert self._precise is not None
-        chosen = rows.cpu().numpy()
-        recorded = torch.from_numpy(np.ascontiguousarray(self._precise[chosen, k]))
+        recorded = torch.from_numpy(np.ascontiguousarray(z))
         wide = error.double().cpu()
         here = torch.cat((recorded[:, :NX] + wide, recorded[:, NX:].expand(len(wide), -1, -1)), dim=-1)
-        change = nominal_acceleration(here, self._arm) - torch.from_numpy(self._nominal[chosen, k])
+        change = nominal_acceleration(here, self._arm) - torch.from_numpy(acceleration)
         return change.to(error)
 
     def _tensor(self, array: np.ndarray) -> Tensor:

@@ -1,7 +1,7 @@
 """Sensitivities of recorded samples: the problem solved and differentiated where the arm has been."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.mpc.sensitivity.exact import ExactSolver, Solution, Status, metric
 from ttdm_ros.mpc.solver import MpcSolver
 from ttdm_ros.systems.arm import Arm
+from ttdm_ros.training.store import PART, pieces
 from ttdm_ros.training.trajectory import Trajectory
 
 Array = NDArray[np.float64]
@@ -27,31 +28,29 @@ GAUSS_NEWTON_TOLERANCE = 1e-7
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SampleSensitivities:
-    """What errors of p-step rollouts from n samples cost; only rows with ``good`` hold numbers, the others zeros."""
+    """What errors of p-step rollouts from n samples cost; only rows with ``good`` hold numbers, the others zeros.
+
+    All but ``good`` may lie on disk in single precision: what is worked out of them is worked out of a ``part``.
+    """
 
     p: int
-    g: Array
+    g: NDArray[np.floating[Any]]
     """G_k (n, p, 7, 14): error ε costs ½ ‖Σ_k G_k ε_k‖²."""
-    value_gradient: Array
+    value_gradient: NDArray[np.floating[Any]]
     """∂V/∂x_k (n, p, 14), k = 1..p."""
     good: NDArray[np.bool_]
     """Whether the sample's problem was solved to a strict minimum (n,)."""
     reasons: dict[str, int]
     """How often each other end was met, by its name."""
 
-    @staticmethod
-    def join(parts: Sequence["SampleSensitivities"]) -> "SampleSensitivities":
-        """Put the samples of several parts one after another."""
-        reasons: Counter[str] = Counter()
-        for part in parts:
-            reasons.update(part.reasons)
-        return SampleSensitivities(
-            p=parts[0].p,
-            g=np.concatenate([part.g for part in parts]),
-            value_gradient=np.concatenate([part.value_gradient for part in parts]),
-            good=np.concatenate([part.good for part in parts]),
-            reasons=dict(reasons),
-        )
+    def part(self, rows: slice | NDArray[np.intp] | NDArray[np.bool_]) -> "SampleSensitivities":
+        """Return some of the samples, in double precision; why others did not solve is left out."""
+        g, gradient = (np.asarray(each[rows], dtype=np.float64) for each in (self.g, self.value_gradient))
+        return SampleSensitivities(p=self.p, g=g, value_gradient=gradient, good=self.good[rows], reasons={})
+
+    def parts(self) -> Iterator["SampleSensitivities"]:
+        """Yield all samples in parts that fit into memory."""
+        return (self.part(rows) for rows in pieces(len(self.good), PART))
 
 
 class Differentiator:

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttdm_ros.training.sensitivity_file import read_manifest, summary
+from ttdm_ros.training.sensitivity_file import summary
+from ttdm_ros.training.sensitivity_manifest import read_entries, read_manifest
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,13 +19,13 @@ def describe(folder: Path) -> "RenderableType":
     """
     from rich.table import Table
 
-    manifest, content = read_manifest(folder), summary(folder)
+    manifest, bags, content = read_manifest(folder), read_entries(folder), summary(folder)
     table = Table(
         title=f"{folder}\nsensitivities, {content['bytes'] / 1e6:.1f} MB", title_justify="left", show_header=False
     )
     table.add_column()
     table.add_column(overflow="fold")
-    expected = sum(bag.samples for bag in manifest.bags)
+    expected = sum(bag.samples for bag in bags)
     unfinished = "" if content["samples"] == expected else f" of {expected}; give the same export again to finish it"
     table.add_row("samples", f"{content['samples']}{unfinished}")
     table.add_row("solved", f"{content['solved']}")
@@ -42,7 +43,7 @@ def describe(folder: Path) -> "RenderableType":
         f"delay {sampling.delay:g} s",
     )
     table.add_row("problem", ", ".join(f"{key.replace('_', ' ')} {value:g}" for key, value in manifest.mpc))
-    for bag in manifest.bags:
+    for bag in bags:
         table.add_row("bag", f"{bag.name} ({bag.fingerprint}), {bag.samples} samples")
     table.add_row("made by", f"ttdm_ros {manifest.version}")
     return table

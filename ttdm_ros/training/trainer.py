@@ -2,24 +2,31 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.dynamics.nominal import NominalBatch
 from ttdm_ros.dynamics.torch_form import NetworkStack
 from ttdm_ros.training.config import TrainingConfig
+from ttdm_ros.training.context import Context
 from ttdm_ros.training.dataset import Windows
+from ttdm_ros.training.first_steps import FirstSteps
 from ttdm_ros.training.optimiser import History, Progress, Schedule, optimise, validation_rows
 from ttdm_ros.training.resume import ResumeFile
 from ttdm_ros.training.rollouts import Rollouts
 from ttdm_ros.training.sensitivities import SampleSensitivities
-from ttdm_ros.training.weightings import Context, Weighting
+from ttdm_ros.training.store import Column, Store
+from ttdm_ros.training.tuning import Tuning
+from ttdm_ros.training.weightings import Weighting
 
 Array = NDArray[np.float64]
+
+_FACTORS = ("full", "diagonal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +55,7 @@ def train_base(
     robot: str = "",
     on_progress: Callable[[Progress], None] = lambda progress: None,
     resume: ResumeFile | None = None,
+    store: Store | None = None,
 ) -> Trained:
     """Train the one-step checkpoint of every seed: the mean squared error of the state after one step.
 
@@ -60,28 +68,27 @@ def train_base(
         robot: name of the robot the models are for.
         on_progress: told now and then.
         resume: where the state is kept.
+        store: where what is worked out of the data set is kept; the system's folder for temporary files if left out.
     """
-    train = windows.training
-    target = windows.residual if config.specification.structure == "residual" else windows.taken[:, 0]
-    z = windows.z[:, 0]
+    data = FirstSteps(windows, config.specification.structure, store or Store())
     columns = config.specification.columns
     norms = {
-        "input_mean": z[train][:, columns].mean(axis=0),
-        "input_std": np.maximum(z[train][:, columns].std(axis=0), 1e-3),
-        "output_mean": target[train].mean(axis=0),
-        "output_std": np.maximum(target[train].std(axis=0), 1e-6),
+        "input_mean": data.z_mean[columns],
+        "input_std": np.maximum(data.z_deviation[columns], 1e-3),
+        "output_mean": data.target_mean,
+        "output_std": np.maximum(data.target_deviation, 1e-6),
     }
     networks = _stack([_initial(config, seed, norms, robot) for seed in seeds], config)
-    scale = max(float(np.square(target[train] - norms["output_mean"]).sum(axis=1).mean()), 1e-300)
-    inputs, outputs = _tensor(networks, z), _tensor(networks, target)
+    scale = max(float(np.square(data.target_deviation).sum()), 1e-300)
 
     def loss(rows: Tensor) -> Tensor:
-        error = networks(inputs[rows]) - outputs[rows]
+        chosen = rows.cpu().numpy()
+        error = networks(_tensor(networks, data.z[chosen])) - _tensor(networks, data.target[chosen])
         return error.square().sum(dim=-1).mean(dim=-1) / scale
 
     names = [f"one_step_{seed}" for seed in seeds]
     schedule = _schedule(config, "checkpoint", config.base_steps, config.base_rate, config.base_batch)
-    rows = np.flatnonzero(train), np.flatnonzero(windows.validation)
+    rows = np.flatnonzero(windows.training), np.flatnonzero(windows.validation)
     history, best = optimise(networks, loss, rows, names, schedule, on_progress=on_progress, resume=resume)
     return Trained(models=[networks.model(i, name) for i, name in enumerate(names)], history=history, best=best)
 
@@ -97,6 +104,7 @@ def fine_tune(
     seeds: Sequence[int] | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     resume: ResumeFile | None = None,
+    store: Store | None = None,
 ) -> Trained:
     """Fine-tune every checkpoint with every weighting, all together, on the same batches.
 
@@ -110,6 +118,7 @@ def fine_tune(
         seeds: of the checkpoints, for the models' names; counted from 0 if left out.
         on_progress: told now and then.
         resume: where the state is kept.
+        store: where what is worked out of the data set is kept; the system's folder for temporary files if left out.
 
     Returns:
         Models in the order of weightings, within each in that of the checkpoints. Losses are relative to those of the
@@ -121,9 +130,18 @@ def fine_tune(
     usable = np.ones(len(windows), dtype=bool) if sensitivities is None else sensitivities.good
     training, validation = windows.training & usable, windows.validation & usable
     context = Context(x=windows.x, training=training, sensitivities=sensitivities, floor=config.floor, clip=config.clip)
+    tuning = Tuning(
+        networks=_stack(checkpoints[:1], config),
+        windows=windows,
+        context=context,
+        nominal=nominal,
+        config=config,
+        on_progress=on_progress,
+    )
+    weightings = [weighting.prepare(tuning) for weighting in weightings]
     networks = _stack([checkpoint for _ in weightings for checkpoint in checkpoints], config)
     rollouts = Rollouts(windows, networks, nominal, method=config.nominal)
-    weigh = [_Weighed(weighting, context, networks) for weighting in weightings]
+    weigh = [_Weighed(weighting, context, networks, store or Store()) for weighting in weightings]
     groups = len(weightings), len(checkpoints)
 
     def loss(rows: Tensor) -> Tensor:
@@ -148,25 +166,45 @@ def fine_tune(
 class _Weighed:
     """The loss of one weighting."""
 
-    def __init__(self, weighting: Weighting, context: Context, networks: NetworkStack) -> None:
-        factors = weighting.factors(context)
-        self._coupled = weighting.coupled
-        self._full = None if factors.full is None else _tensor(networks, factors.full)
-        self._diagonal = None if factors.diagonal is None else _tensor(networks, factors.diagonal)
+    def __init__(self, weighting: Weighting, context: Context, networks: NetworkStack, store: Store) -> None:
+        self._coupled, self._networks = weighting.coupled, networks
+        dtype = str(networks.weights[0].dtype).removeprefix("torch.")
+        self._full, self._diagonal = _factors(weighting, context, dtype, store)
 
     def __call__(self, errors: Tensor, rows: Tensor) -> Tensor:
         """Return the mean loss (M,) of errors (M, n, p, 14) at the samples ``rows`` (n,)."""
         total = errors.new_zeros(len(errors))
         if self._full is not None:
-            factor = self._full[rows] if len(self._full) > 1 else self._full
-            weighted = (factor @ errors.unsqueeze(-1)).squeeze(-1)
+            weighted = (self._of(self._full, rows) @ errors.unsqueeze(-1)).squeeze(-1)
             if self._coupled:
                 weighted = weighted.sum(dim=2)
             total = total + weighted.square().flatten(2).sum(dim=2).mean(dim=1)
         if self._diagonal is not None:
-            scale = self._diagonal[rows] if len(self._diagonal) > 1 else self._diagonal
-            total = total + (errors * scale).square().sum(dim=(2, 3)).mean(dim=1)
+            total = total + (errors * self._of(self._diagonal, rows)).square().sum(dim=(2, 3)).mean(dim=1)
         return total
+
+    def _of(self, factor: NDArray[Any], rows: Tensor) -> Tensor:
+        return _tensor(self._networks, factor[rows.cpu().numpy()] if len(factor) > 1 else factor)
+
+
+def _factors(weighting: Weighting, context: Context, dtype: DTypeLike, store: Store) -> list[NDArray[Any] | None]:
+    """Return F and d of all samples, worked out part by part; one row where they are the same for each."""
+    columns: dict[str, Column] = {}
+    alike: set[str] = set()
+    for part in context.parts():
+        factors = weighting.factors(part)
+        for name in _FACTORS:
+            value = getattr(factors, name)
+            if value is None or name in alike:
+                continue
+            if name not in columns:
+                columns[name] = store.column(*value.shape[1:], dtype=dtype)
+                alike |= {name} if len(value) == 1 else set()
+            columns[name].append(value)
+        if alike == columns.keys():
+            break
+    arrays = {name: column.finish() for name, column in columns.items()}
+    return [arrays.get(name) for name in _FACTORS]
 
 
 def _initial(config: TrainingConfig, seed: int, norms: dict[str, Array], robot: str) -> PredictionModel:
@@ -196,6 +234,6 @@ def _stack(models: Sequence[PredictionModel], config: TrainingConfig) -> Network
     return stack
 
 
-def _tensor(networks: NetworkStack, array: Array) -> Tensor:
+def _tensor(networks: NetworkStack, array: NDArray[Any]) -> Tensor:
     like = networks.weights[0]
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device=like.device, dtype=like.dtype)
+    return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device=like.device, dtype=like.dtype)

@@ -1,12 +1,15 @@
 """Recorded motion on a uniform grid: what the arm did, what it was told, what was wanted of it."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ttdm_ros.systems.arm import Arm
+from ttdm_ros.training.store import Store, pieces
 
 Array = NDArray[np.float64]
 
@@ -19,7 +22,7 @@ ACTUATOR_DELAY = 0.003  # from the sending of a command to its effect, if not to
 class Trajectory:
     """An unbroken motion of m samples, ``step`` apart, from which rollouts of any length with step ``dt`` are cut.
 
-    ``dt`` is a multiple of ``step``: the sample after i by one dt is i + stride.
+    ``dt`` is a multiple of ``step``: the sample after i by one dt is i + stride. Arrays may lie on disk, see ``Store``.
     """
 
     source: str
@@ -82,7 +85,8 @@ def resample(
     dt: float,
     step: float,
     delay: float = ACTUATOR_DELAY,
-) -> Iterator[Trajectory]:
+    store: Store | None = None,
+) -> list[Trajectory]:
     """Bring states and commands of one recording onto a uniform grid, cut at gaps.
 
     Args:
@@ -97,39 +101,91 @@ def resample(
         dt: the model's step [s].
         step: between samples [s]; dt is a multiple of it.
         delay: from the sending of a command to its effect [s].
+        store: where the samples are kept; the system's folder for temporary files if left out.
 
-    Yields:
+    Returns:
         Each unbroken part that is long enough for a rollout of one step.
+
+    Raises:
+        StorageError: there is no room for the samples.
     """
     stride = round(dt / step)
     if stride < 1 or abs(stride * step - dt) > 1e-9:
         raise ValueError(f"dt ({dt} s) must be a multiple of step ({step} s)")
     if len(command_time) < 2 or len(time) < 2:
-        return
-    acts = command_time + delay
-    integral = np.concatenate([np.zeros((1, 7)), np.cumsum(np.diff(acts)[:, None] * commands[:-1], axis=0)])
-    limit = 0.999 * arm.limits.effort
-    at_limit = (np.abs(commands) >= limit).any(axis=1)
-    for begin, end in _unbroken(time, acts):
-        grid = begin + step * np.arange(int((end - begin) / step + 1e-9) + 1, dtype=np.float64)
-        usable = len(grid) - stride  # the last samples have no whole dt of torque after them
-        if usable <= stride:
+        return []
+    store = store or Store()
+    torque = _Torque(command_time, commands, 0.999 * arm.limits.effort, delay, store)
+    columns = {name: store.column(*shape, dtype=dtype) for name, (shape, dtype) in _COLUMNS.items()}
+    ends = [0]
+    for begin, end in _unbroken(time, torque.acts):
+        count = int((end - begin) / step + 1e-9) + 1 - stride  # the last samples have no whole dt of torque after them
+        if count <= stride:
             continue
-        grid = grid[:usable]
-        before, after = _integral(grid, acts, commands, integral), _integral(grid + dt, acts, commands, integral)
-        first, last = (np.searchsorted(acts, t, side="right") - 1 for t in (grid, grid + dt))
-        hits = np.concatenate([[0], np.cumsum(at_limit)])
-        position, velocity = interpolate_states(grid, time, q, v)
-        yield Trajectory(
-            source=source,
-            step=step,
-            dt=dt,
-            time=grid,
-            x=np.concatenate([position, velocity], axis=1),
-            u=(after - before) / dt,
-            rows=rows(grid),
-            saturated=hits[last + 1] > hits[first],
-        )
+        for piece in pieces(count):
+            grid = begin + step * np.arange(piece.start, piece.stop, dtype=np.float64)
+            columns["time"].append(grid)
+            columns["x"].append(np.concatenate(interpolate_states(grid, time, q, v), axis=1))
+            columns["u"].append(torque.mean(grid, dt))
+            columns["rows"].append(rows(grid))
+            columns["saturated"].append(torque.reaches_limit(grid, dt))
+        ends.append(ends[-1] + count)
+    whole: dict[str, Any] = {name: column.finish() for name, column in columns.items()}
+    return [
+        Trajectory(source=source, step=step, dt=dt, **{name: array[begin:end] for name, array in whole.items()})
+        for begin, end in itertools.pairwise(ends)
+    ]
+
+
+_COLUMNS: dict[str, tuple[tuple[int, ...], type]] = {
+    "time": ((), np.float64),
+    "x": ((14,), np.float64),
+    "u": ((7,), np.float64),
+    "rows": ((33,), np.float64),
+    "saturated": ((), np.bool_),
+}
+
+
+class _Torque:
+    """Held commands as a function of time.
+
+    Attributes:
+        acts: when each command takes effect (c,) [s].
+    """
+
+    def __init__(self, sent: Array, commands: Array, limit: Array, delay: float, store: Store) -> None:
+        self.acts: Array = store.derived(lambda each: each + delay, sent)
+        self._commands = commands
+        integral, hits = store.column(7), store.column(dtype=np.int64)
+        total, count = np.zeros((1, 7)), np.zeros(1, dtype=np.int64)
+        integral.append(total)
+        hits.append(count)
+        for piece in pieces(len(commands)):
+            held = commands[piece]
+            lasts = np.diff(self.acts[piece.start : piece.stop + 1])[:, None]  # the last command has no end
+            grown = np.cumsum(np.concatenate([total, lasts * held[: len(lasts)]]), axis=0)
+            counted = np.cumsum(np.concatenate([count, (np.abs(held) >= limit).any(axis=1)]))
+            integral.append(grown[1:])
+            hits.append(counted[1:])
+            total, count = grown[-1:], counted[-1:]
+        self._integral, self._hits = integral.finish(), hits.finish()
+
+    def mean(self, at: Array, dt: float) -> Array:
+        """Return the mean torque (m, 7) during the dt that follows times (m,) [N·m]."""
+        mean: Array = (self._integral_to(at + dt) - self._integral_to(at)) / dt
+        return mean
+
+    def reaches_limit(self, at: Array, dt: float) -> NDArray[np.bool_]:
+        """Return whether a command of the dt that follows times (m,) is at its limit."""
+        first, last = (np.searchsorted(self.acts, t, side="right") - 1 for t in (at, at + dt))
+        reached: NDArray[np.bool_] = self._hits[last + 1] > self._hits[first]
+        return reached
+
+    def _integral_to(self, at: Array) -> Array:
+        """Integral of the held commands up to the times ``at`` (m,): (m, 7) [N·m·s]."""
+        index = np.clip(np.searchsorted(self.acts, at, side="right") - 1, 0, len(self.acts) - 1)
+        result: Array = self._integral[index] + (at - self.acts[index])[:, None] * self._commands[index]
+        return result
 
 
 def _unbroken(time: Array, acts: Array) -> Iterator[tuple[float, float]]:
@@ -145,15 +201,13 @@ def _unbroken(time: Array, acts: Array) -> Iterator[tuple[float, float]]:
 
 
 def _gaps(time: Array, longest: float) -> Array:
-    index = np.flatnonzero(np.diff(time) > longest)
-    return np.stack([time[index], time[index + 1]], axis=1)
-
-
-def _integral(at: Array, acts: Array, commands: Array, integral: Array) -> Array:
-    """Integral of the held commands up to the times ``at`` (m,): (m, 7) [N·m·s]."""
-    index = np.clip(np.searchsorted(acts, at, side="right") - 1, 0, len(acts) - 1)
-    result: Array = integral[index] + (at - acts[index])[:, None] * commands[index]
-    return result
+    """Return begin and end of each gap (g, 2)."""
+    found = [np.zeros((0, 2))]
+    for piece in pieces(len(time)):
+        reach = time[piece.start : piece.stop + 1]
+        index = np.flatnonzero(np.diff(reach) > longest)
+        found.append(np.stack([reach[index], reach[index + 1]], axis=1))
+    return np.concatenate(found)
 
 
 def interpolate_states(at: Array, time: Array, q: Array, v: Array) -> tuple[Array, Array]:

@@ -7,13 +7,16 @@ derive from ``Weighting``, give it a ``name``, yield the factors; it can be chos
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ttdm_ros.errors import ConfigError
-from ttdm_ros.training.sensitivities import SampleSensitivities
+from ttdm_ros.training.context import Context
+
+if TYPE_CHECKING:
+    from ttdm_ros.training.tuning import Tuning
 
 Array = NDArray[np.float64]
 
@@ -26,62 +29,6 @@ class Factors:
     diagonal: Array | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Context:
-    """What a weighting may look at; n samples."""
-
-    x: Array
-    """Recorded states (n, p + 1, 14)."""
-    training: NDArray[np.bool_]
-    """Samples that are trained on (n,); means, medians and deviations are taken over these."""
-    sensitivities: SampleSensitivities | None
-    """Of the same samples."""
-    floor: float
-    """Share of the metric's own diagonal that is mixed in, for the directions the metric does not see."""
-    clip: float
-    """Largest weight of a sample, in medians over the samples."""
-
-    @property
-    def p(self) -> int:
-        """Steps of the rollouts."""
-        return self.x.shape[1] - 1
-
-    @property
-    def g(self) -> Array:
-        """G_k (n, p, 7, 14), clipped: none is longer (root of all squares) than ``clip`` medians."""
-        g = self.known.g
-        return g * self._clipping(np.sqrt(np.square(g).sum(axis=(1, 2, 3))))[:, None, None, None]
-
-    @property
-    def value_gradient(self) -> Array:
-        """∂V/∂x_k (n, p, 14), clipped likewise."""
-        gradient = self.known.value_gradient
-        return gradient * self._clipping(np.sqrt(np.square(gradient).sum(axis=(1, 2))))[:, None, None]
-
-    @property
-    def known(self) -> SampleSensitivities:
-        """The sensitivities.
-
-        Raises:
-            ConfigError: there are none.
-        """
-        if self.sensitivities is None:
-            raise ConfigError("this weighting needs sensitivities; export them first with `ttdm sensitivities`")
-        return self.sensitivities
-
-    @property
-    def chosen(self) -> NDArray[np.bool_]:
-        """Samples that are trained on and have sensitivities (n,)."""
-        return self.training & self.known.good
-
-    def _clipping(self, size: Array) -> Array:
-        """Return factors (n,) that keep sizes (n,) below ``clip`` medians."""
-        chosen = size[self.chosen]
-        most = self.clip * float(np.median(chosen)) if len(chosen) else np.inf
-        factor: Array = np.divide(most, size, out=np.ones_like(size), where=size > most)
-        return factor
-
-
 class Weighting(ABC):
     """One way to weigh errors."""
 
@@ -90,9 +37,16 @@ class Weighting(ABC):
     """Whether errors of different steps may cancel in F."""
     needs_sensitivities: ClassVar[bool] = True
 
+    def prepare(self, tuning: "Tuning") -> "Weighting":
+        """Return the weighting ready for use; one that has to be learned from the data is, here."""
+        return self
+
     @abstractmethod
     def factors(self, context: Context) -> Factors:
-        """Return F and d for all samples, those without sensitivities included (any finite number will do)."""
+        """Return F and d for all samples, those without sensitivities included (any finite number will do).
+
+        The trainer asks for one part of the data set after another, ``context.whole`` being all of it.
+        """
 
 
 class Mse(Weighting):
@@ -114,7 +68,7 @@ class Variance(Weighting):
 
     def factors(self, context: Context) -> Factors:
         """One over the standard deviation of each state."""
-        deviation = context.x[context.training, 0].std(axis=0)
+        deviation = context.whole.deviation
         return Factors(diagonal=np.tile(1.0 / np.maximum(deviation, 1e-6), (1, context.p, 1)))
 
 
@@ -156,9 +110,12 @@ class SensitivityMean(Weighting):
 
     def factors(self, context: Context) -> Factors:
         """Root of the mean metric."""
-        g = context.g[context.chosen]
-        mean = np.einsum("npri,nprj->pij", g, g, optimize=True) / max(len(g), 1)
-        values, vectors = np.linalg.eigh(mean)
+        total, count = np.zeros((context.p, 14, 14)), 0
+        for part in context.whole.parts():
+            g = part.g[part.chosen]
+            total += np.einsum("npri,nprj->pij", g, g, optimize=True)
+            count += len(g)
+        values, vectors = np.linalg.eigh(total / max(count, 1))
         root = np.sqrt(np.maximum(values, 0.0))[:, :, None] * vectors.transpose(0, 2, 1)
         return Factors(full=root[None])
 
@@ -186,6 +143,8 @@ def _diagonal(g: Array) -> Array:
 
 def weightings() -> dict[str, type[Weighting]]:
     """Return every weighting by its name, in the order of their definition."""
+    import ttdm_ros.training.learned_metric  # noqa: F401 - defines one; it needs this module
+
     return {kind.name: kind for kind in Weighting.__subclasses__()}
 
 

@@ -1,0 +1,125 @@
+"""What is asked of the control thread: done between two joint states, or answered with a sentence."""
+
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+
+from ttdm_ros.control.phase import Phase
+from ttdm_ros.errors import SolverError, TaskError
+from ttdm_ros.nodes import requests
+from ttdm_ros.nodes.control_loop import ControlLoop
+
+PATIENCE = 30.0  # [s]
+
+
+class Arm:
+    joint_names = ("a",)
+
+
+@pytest.fixture
+def loop() -> Iterator[ControlLoop]:
+    """A loop with nothing to do but what it is asked."""
+    controller: Any = SimpleNamespace(arm=Arm(), phase=Phase.INACTIVE)
+    nothing: Any = None
+    made = ControlLoop(controller, nothing, nothing, prediction_rate=0.0, ros_time_ns=None, on_rest=lambda: None)
+    made._chores.clear()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def busy(loop: ControlLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """The thread is held up until the event is set; it is waited for a moment only."""
+    begun, released = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        released.wait(PATIENCE)
+
+    loop._requests.put(hold)
+    assert begun.wait(PATIENCE)
+    monkeypatch.setattr(requests, "_PATIENCE_S", 0.05)
+    yield released
+    released.set()
+
+
+def test_what_is_asked_is_done_in_the_thread(loop: ControlLoop) -> None:
+    assert loop.call(threading.current_thread) is loop._thread
+
+
+@pytest.mark.parametrize("error", [TaskError("no; go"), TimeoutError("its own")], ids=repr)
+def test_what_it_raises_is_passed_on(loop: ControlLoop, error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        loop.call(fail)
+    assert caught.value is error
+
+
+def test_a_thread_that_is_busy_is_told_in_a_sentence_and_what_was_asked_is_never_done(
+    loop: ControlLoop, busy: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    with pytest.raises(SolverError, match=r"busy for 0.05 s, and nothing was changed; .* ask again"):
+        loop.call(lambda: done.append("late"))
+    busy.set()
+    monkeypatch.setattr(requests, "_PATIENCE_S", PATIENCE)
+    loop.call(lambda: done.append("next"))
+    assert done == ["next"]
+
+
+def test_what_has_begun_and_takes_too_long_is_told_otherwise(
+    loop: ControlLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "_PATIENCE_S", 0.2)
+    begun, released = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        released.wait(PATIENCE)
+
+    try:
+        with pytest.raises(SolverError) as caught:
+            loop.call(hold)
+    finally:
+        released.set()
+    if begun.is_set():  # else the thread did not get a processor in that time
+        assert "has not finished within 0.2 s what it was asked; look at" in str(caught.value)
+
+
+def test_a_thread_that_ended_is_told_at_once(loop: ControlLoop) -> None:
+    loop.stop()
+    with pytest.raises(SolverError, match="the controller has ended; configure it again"):
+        loop.call(lambda: None)
+
+
+def test_a_thread_that_ends_before_it_comes_to_it_is_told_too(loop: ControlLoop, busy: threading.Event) -> None:
+    failed = threading.Event()
+
+    def die() -> None:
+        raise SystemExit
+
+    loop._on_rest = failed.set
+    loop._requests.put(die)
+    result: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            loop.call(lambda: None)
+        except SolverError as error:
+            result.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    busy.set()
+    asking.join(PATIENCE)
+    assert failed.wait(PATIENCE)
+    assert isinstance(loop.failure, SystemExit)
+    assert len(result) == 1

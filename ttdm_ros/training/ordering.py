@@ -1,0 +1,69 @@
+"""Messages in the order of their stamps, although they arrive in another one and never lie in memory all together."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Stamps = NDArray[np.int64]
+
+LATEST = 5.0  # a message that comes later than this is left out [s]
+MOST_LATE = 0.01  # a larger share of such messages is no accident
+
+
+class Ordering:
+    """Rows of one topic by their stamps, each stamp once: of several rows with one stamp, the first that came.
+
+    A row is passed on when those that came within the last ``LATEST`` have later stamps. Only times of reception are
+    compared with each other, and only stamps with each other: they may be of different clocks.
+
+    Attributes:
+        count: rows that were added.
+        late: how many of them were left out as too late.
+    """
+
+    def __init__(self, width: int) -> None:
+        """Start empty, for rows of ``width`` numbers."""
+        self.count = self.late = 0
+        self._last = np.iinfo(np.int64).min  # stamp of the last row that was passed on
+        self._stamp, self._received = np.zeros((2, 0), dtype=np.int64)
+        self._values = np.zeros((0, width))
+
+    def add(self, stamp: Stamps, received: Stamps, values: Array) -> tuple[Stamps, Array]:
+        """Add rows in the order in which they came.
+
+        Args:
+            stamp: what they are ordered by [ns], (n,).
+            received: when they came [ns], (n,).
+            values: the rows (n, width).
+
+        Returns:
+            Stamps (m,) and rows (m, width) that are in order for good.
+        """
+        self.count += len(stamp)
+        self.late += int((stamp < self._last).sum())
+        new = stamp > self._last
+        stamp = np.concatenate([self._stamp, stamp[new]])
+        received = np.concatenate([self._received, received[new]])
+        values = np.concatenate([self._values, values[new]])
+        if not len(stamp):
+            return stamp, values
+        bound = stamp[received >= received.max() - round(1e9 * LATEST)].min()
+        return self._pass_on(stamp, received, values, bound)
+
+    def finish(self) -> tuple[Stamps, Array]:
+        """Return the rows that are left."""
+        return self._pass_on(self._stamp, self._received, self._values, np.iinfo(np.int64).max)
+
+    def _pass_on(self, stamp: Stamps, received: Stamps, values: Array, bound: int) -> tuple[Stamps, Array]:
+        ordered, first = np.unique(stamp, return_index=True)
+        cut = int(np.searchsorted(ordered, bound))
+        ready, kept = first[:cut], first[cut:]
+        self._stamp, self._received, self._values = ordered[cut:], received[kept], values[kept]
+        if cut:
+            self._last = int(ordered[cut - 1])
+        return ordered[:cut], values[ready]
+
+    @property
+    def has_jumped(self) -> bool:
+        """Whether so many rows were late that the clock of the stamps must have been set back."""
+        return self.late > MOST_LATE * self.count
