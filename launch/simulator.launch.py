@@ -1,7 +1,14 @@
-"""The simulated arm alone: publishes joint states, the robot description, and /clock under simulated time."""
+"""The simulated arm alone: publishes joint states, the robot description, and /clock under simulated time.
 
-from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+Where the plant does not carry its own weight, a holder before it does.
+"""
+
+from pathlib import Path
+
+import yaml
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction, Shutdown
+from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -39,12 +46,16 @@ def generate_launch_description() -> LaunchDescription:
     )
 
 
-def _simulator(context: LaunchContext) -> list[Node]:
+def _simulator(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
     find_config("robots", value("robot"))
-    find_config("plants", value("plant_config"))
+    weightless = _carries_itself(find_config("plants", value("plant_config")))
+    holder = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(Path(__file__).resolve().with_name("holder.launch.py"))),
+        launch_arguments={"gravity": "added"}.items(),
+    )
     arguments = {
         "robot": value("robot"),
         "base_frame": value("base_frame"),
@@ -64,10 +75,19 @@ def _simulator(context: LaunchContext) -> list[Node]:
                 arguments,
                 *([value("params_file")] if value("params_file") else []),
             ],
+            remappings=[] if weightless else [("effort_controller/commands", "motor_effort_controller/commands")],
             output="screen",
             on_exit=[Shutdown(reason="the simulator ended")],
-        )
+        ),
+        *([] if weightless else [holder]),
     ]
+
+
+def _carries_itself(plant: Path) -> bool:
+    try:
+        return bool(yaml.safe_load(plant.read_text(encoding="utf-8")).get("gravity_compensation", True))
+    except (AttributeError, OSError, ValueError, yaml.YAMLError):
+        return True  # the simulator says what is wrong with the file
 
 
 def _number(kind: type[int] | type[float], name: str, text: str) -> int | float:

@@ -96,6 +96,8 @@ class PlantConfig(Config):
     """Time step of the simulation, a whole number of microseconds [s]."""
     command_timeout: float = Field(default=0.05, ge=1e-3, le=10.0)
     """Without a new command for this long the plant brakes and holds [s]."""
+    gravity_compensation: bool = True
+    """Whether the plant carries the nominal arm's weight by itself, as Franka arms do."""
     payload: Payload | None = None
     mass_variation: float = Field(default=0.0, ge=0.0, le=0.3)
     """Relative standard deviation of each link's mass and inertia around the nominal one, drawn once from the seed."""

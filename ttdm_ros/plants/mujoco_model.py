@@ -7,6 +7,7 @@ import numpy as np
 
 from ttdm_ros.errors import PlantError
 from ttdm_ros.plants.config import PlantConfig
+from ttdm_ros.plants.friction import friction_torques as friction_torques
 from ttdm_ros.systems.arm import Arm
 
 PAYLOAD = "unmodelled_payload"
@@ -21,8 +22,8 @@ def build_model(arm: Arm, config: PlantConfig, mass_factors: np.ndarray) -> mujo
     """Build the arm as MuJoCo simulates it.
 
     The bodies come from ``arm.urdf``, every joint that is not one of the arm's seven being fixed at zero. MuJoCo itself
-    compensates the gravity of the *nominal* links, at the true posture: the payload, and what ``mass_factors`` add,
-    keep their weight. There are no contacts.
+    compensates the gravity of the *nominal* links, at the true posture, unless the plant shall not: the payload, and
+    what ``mass_factors`` add, keep their weight. There are no contacts.
 
     Args:
         arm: the nominal arm.
@@ -32,16 +33,7 @@ def build_model(arm: Arm, config: PlantConfig, mass_factors: np.ndarray) -> mujo
     Raises:
         PlantError: MuJoCo refuses the URDF, or does not find the arm in it.
     """
-    try:
-        spec = mujoco.MjSpec.from_string(bodies_only(arm))
-    except ValueError as error:
-        raise PlantError(f"MuJoCo cannot read the URDF of {arm.name}: {_one_line(error)}; correct the URDF") from error
-    spec.compiler.fusestatic = False  # the tip frame must remain a body, however it is fixed
-    for body in spec.bodies:
-        body.gravcomp = 1.0
-    _set_options(spec, arm, config)
-    _set_joints(spec, arm, config)
-    _add_payload(spec, arm, config)
+    spec = describe(arm, config)
     try:
         model = spec.compile()
     except ValueError as error:
@@ -54,6 +46,25 @@ def build_model(arm: Arm, config: PlantConfig, mass_factors: np.ndarray) -> mujo
     if np.any(mass_factors != 1.0):
         _scale_links(model, mass_factors)
     return model
+
+
+def describe(arm: Arm, config: PlantConfig) -> mujoco.MjSpec:
+    """Return what ``build_model`` compiles, before masses are varied.
+
+    Raises:
+        PlantError: MuJoCo refuses the URDF.
+    """
+    try:
+        spec = mujoco.MjSpec.from_string(bodies_only(arm))
+    except ValueError as error:
+        raise PlantError(f"MuJoCo cannot read the URDF of {arm.name}: {_one_line(error)}; correct the URDF") from error
+    spec.compiler.fusestatic = False  # the tip frame must remain a body, however it is fixed
+    for body in spec.bodies:
+        body.gravcomp = float(config.gravity_compensation)
+    _set_options(spec, arm, config)
+    _set_joints(spec, arm, config)
+    _add_payload(spec, arm, config)
+    return spec
 
 
 def bodies_only(arm: Arm) -> str:
@@ -75,14 +86,6 @@ def bodies_only(arm: Arm) -> str:
             if element.tag not in kept:
                 joint.remove(element)
     return ElementTree.tostring(root, encoding="unicode")
-
-
-def friction_torques(arm: Arm, config: PlantConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Return sliding torque [N·m] and viscous coefficient [N·m·s/rad] of the joints, each of shape (7,)."""
-    friction = config.friction
-    coulomb = friction.coulomb_scale * arm.coulomb_friction if friction.coulomb is None else np.array(friction.coulomb)
-    viscous = friction.viscous_scale * arm.viscous_friction if friction.viscous is None else np.array(friction.viscous)
-    return coulomb, viscous
 
 
 def _set_options(spec: mujoco.MjSpec, arm: Arm, config: PlantConfig) -> None:

@@ -28,11 +28,13 @@ class Measurement:
     v: np.ndarray
     """Velocities with sensor noise [rad/s]."""
     tau: np.ndarray
-    """Torque applied during the last step, without nominal gravity [N·m]."""
+    """Torque applied during the last step, without nominal gravity where the plant compensates it [N·m]."""
 
 
 class MujocoPlant:
     """An arm that takes torque commands without gravity, as Franka arms do, and brakes when they stop coming.
+
+    Where ``gravity_compensation`` is off, commands and applied torques include gravity.
 
     A command acts from the next step on (plus the actuators' dead time) until the next one. Without one for
     ``command_timeout`` of plant time the plant brakes and holds. A command that comes while it holds releases it: after

@@ -1,0 +1,205 @@
+"""Node `holder`: between commands and an arm that neither carries its own weight nor stops by itself."""
+
+import re
+import signal
+import sys
+import time
+from types import FrameType
+from typing import Literal
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from pydantic import Field
+from rclpy.exceptions import ParameterException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import Float64MultiArray
+
+from ttdm_ros import topics
+from ttdm_ros.config import Config
+from ttdm_ros.errors import PlantError, TtdmError
+from ttdm_ros.nodes.cdr import MessageTemplate
+from ttdm_ros.nodes.gate import Gate
+from ttdm_ros.nodes.joint_order import JointOrder, JointState, JointStateError
+from ttdm_ros.nodes.parameters import read_parameters
+from ttdm_ros.nodes.state_source import StateSource
+from ttdm_ros.plants.config import load_plant
+from ttdm_ros.plants.gazebo.robot import links_model
+from ttdm_ros.plants.gazebo.rotors import RotorCorrection
+from ttdm_ros.plants.holder import Holder
+from ttdm_ros.systems.arm import load_arm
+
+_NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+_WAIT_S = 0.01  # for a joint state
+_SERVE_EVERY_S = 0.02
+_REPORT_EVERY_S = 1.0
+_LONGEST_FAREWELL_S = 2.0
+
+
+class HolderConfig(Config):
+    """Parameters of the node."""
+
+    robot: str = "panda"
+    """Name of a robot in config/robots, or a path to its .yaml or .urdf file."""
+    base_frame: str = ""
+    """Link of a .urdf at which the arm begins; empty: the robot's own."""
+    tip_frame: str = ""
+    """Link of a .urdf at which the arm ends; empty: the robot's own."""
+    gravity: Literal["compensated", "added"] = "compensated"
+    """Whether the arm carries its own weight, or the nominal gravity torque is added to what its motors get."""
+    command_timeout: float = Field(default=0.05, ge=1e-3, le=10.0)
+    """Without a new command for this long the arm is braked and held [s of the joint states' stamps]."""
+    gazebo_plant: str = ""
+    """Only in Gazebo: plant of config/plants that is simulated; torques are corrected for its rotors in the links."""
+
+
+class HolderNode(Node):
+    """Answers every joint state with the torques for the motors; what they are is in ``ttdm_ros.plants.holder``.
+
+    A malformed command is refused and counted, and does not feed the watchdog.
+    """
+
+    def __init__(self) -> None:
+        """Read the parameters.
+
+        Raises:
+            TtdmError: a parameter, the robot or the plant cannot be used.
+        """
+        super().__init__("holder", automatically_declare_parameters_from_overrides=True)
+        config = read_parameters(self, HolderConfig)
+        arm = load_arm(config.robot, base_frame=config.base_frame or None, tip_frame=config.tip_frame or None)
+        correction = None
+        if config.gazebo_plant:
+            correction = RotorCorrection(arm, links_model(arm), load_plant(config.gazebo_plant)).apply
+        self.holder = Holder(
+            arm,
+            adds_gravity=config.gravity == "added",
+            command_timeout=config.command_timeout,
+            correction=correction,
+        )
+        self._order = JointOrder(arm.joint_names)
+        self._states = StateSource(self)
+        self._torque = MessageTemplate(Float64MultiArray(data=[0.0] * len(arm.joint_names)))
+        self._publisher = self.create_publisher(Float64MultiArray, topics.MOTOR_COMMANDS, _NEWEST)
+        self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
+        self._commands = self.create_subscription(
+            Float64MultiArray, topics.COMMANDS, lambda _: None, _NEWEST, callback_group=Gate()
+        )
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+        self._received = self._refused = self._answered = 0
+        self._refusal = self._problem = ""
+        self._end_at = float("inf")
+
+    def stop(self) -> None:
+        """End ``run`` once nobody commands the arm, at most two seconds later; a second call ends it at once."""
+        self._end_at = 0.0 if self._end_at < float("inf") else time.monotonic() + _LONGEST_FAREWELL_S
+
+    def run(self) -> None:
+        """Answer joint states until ``stop``."""
+        served = reported = time.monotonic()
+        while True:
+            now = time.monotonic()
+            if self._end_at < float("inf") and (self.holder.holding or now > self._end_at):
+                return
+            self._states.wait(_WAIT_S)
+            self._answer()
+            if now - served > _SERVE_EVERY_S:
+                served = now
+                self._executor.spin_once(timeout_sec=0.0)
+            if now - reported > _REPORT_EVERY_S:
+                reported = now
+                self._report()
+
+    def _answer(self) -> None:
+        newest: JointState | None = None
+        try:
+            while (data := self._states.take()) is not None:
+                newest = self._order.read(data) or newest
+            if newest is None:
+                return
+            self._take_command()
+            torque = self.holder.answer(*newest)
+        except (JointStateError, PlantError) as error:
+            self._problem = str(error)
+            self.get_logger().error(self._problem, throttle_duration_sec=1.0)
+            return
+        if torque is not None:
+            self._publisher.publish(self._torque.fill(None, torque))
+            self._answered += 1
+
+    def _take_command(self) -> None:
+        with self._commands.handle:
+            taken = self._commands.handle.take_message(Float64MultiArray, False)
+        if taken is None:
+            return
+        self._received += 1
+        try:
+            self.holder.command(np.array(taken[0].data))
+        except PlantError as error:
+            self._refused += 1
+            self._refusal = str(error)
+            self.get_logger().warning(f"command refused: {error}", throttle_duration_sec=1.0)
+
+    def _report(self) -> None:
+        warnings = [self._problem] if self._problem else []
+        if self._refusal:
+            warnings.append(f"commands refused: {self._refusal}")
+        if not self._answered:
+            warnings.append("no joint state of the arm came; check its driver and the topic joint_states")
+        elif self.holder.holding and self._received:
+            warnings.append("commands stopped, the arm is held")
+        values = {
+            "holding": str(self.holder.holding).lower(),
+            "received": str(self._received),
+            "refused": str(self._refused),
+            "answered": str(self._answered),
+            "limited": str(self.holder.limited),
+        }
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.WARN if warnings else DiagnosticStatus.OK,
+            name=f"{self.get_name()}: arm",
+            hardware_id=self.holder.arm.name,
+            message="; ".join(warnings)
+            or ("waiting for commands, the arm is held" if self.holder.holding else "running"),
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+        self._refusal = self._problem = ""
+        self._answered = 0
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM; return 0, or 1 after one sentence on standard error."""
+    node: HolderNode | None = None
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if node is None:
+            raise SystemExit(0)
+        node.stop()
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # arguments or a parameter file that rclpy cannot read
+        print(f"holder: {re.sub(', at /[^,]*', '', str(error))}", file=sys.stderr)
+        return 1
+    try:
+        node = HolderNode()
+        node.run()
+    except (TtdmError, ParameterException) as error:
+        print(f"holder: {error}", file=sys.stderr)
+        return 1
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
