@@ -8,7 +8,19 @@ import sys
 from collections.abc import Sequence
 
 from ttdm_ros import __version__
-from ttdm_ros.commands import benchmark, demo, evaluate, improve, info, record, report, salvage, sensitivities, train
+from ttdm_ros.commands import (
+    benchmark,
+    demo,
+    evaluate,
+    improve,
+    info,
+    record,
+    report,
+    salvage,
+    sensitivities,
+    study,
+    train,
+)
 from ttdm_ros.errors import TtdmError
 
 _INTERRUPTED = 130
@@ -22,6 +34,7 @@ _COMMANDS = {
     "sensitivities": sensitivities,
     "train": train,
     "evaluate": evaluate,
+    "study": study,
     "benchmark": benchmark,
 }
 

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from ttdm_ros.commands.terminal import make_console
 
 if TYPE_CHECKING:
+    from ttdm_ros.evaluation.study.runner import StudyProgress
     from ttdm_ros.training.export import ExportProgress
     from ttdm_ros.training.optimiser import Progress as TrainingProgress
 
@@ -58,6 +59,14 @@ class ProgressDisplay:
         if len(losses) > 1:
             told += f" to {max(losses):.3g}"
         self._show(progress.stage, progress.step, progress.steps, told)
+
+    def on_study(self, progress: "StudyProgress") -> None:
+        """Show how far a study is."""
+        left = progress.seconds / progress.done * (progress.total - progress.done)
+        told = f"{progress.done}/{progress.total}"
+        if not self.console.is_terminal and left:
+            told += f", {left / 60.0:.0f} min left"
+        self._show(progress.stage, progress.done, progress.total, told)
 
     def _show(self, stage: str, done: int, total: int, told: str) -> None:
         if self.console.is_terminal:

@@ -18,7 +18,7 @@ from ttdm_ros.mpc.solver import MpcSolver
 from ttdm_ros.mpc.tasks.config import load_task
 from ttdm_ros.plants.config import PlantConfig, load_plant
 from ttdm_ros.plants.mujoco_plant import MujocoPlant
-from ttdm_ros.systems.arm import load_arm
+from ttdm_ros.systems.arm import Arm, load_arm
 
 Array = NDArray[np.float64]
 
@@ -36,6 +36,8 @@ class RunResult:
     """True positions (n, 7) [rad]."""
     v: Array
     """True velocities (n, 7) [rad/s]."""
+    measured: Array
+    """Positions and velocities (n, 14) that the controller was told."""
     tau: Array
     """Commanded torques (n, 7) [N·m]."""
     rows: Array
@@ -84,6 +86,8 @@ def run(
     config: ControllerConfig | None = None,
     seed: int = 0,
     model: PredictionModel | None = None,
+    arm: Arm | None = None,
+    state_rate: int = STATE_RATE,
     progress: Callable[[float], None] | None = None,
 ) -> RunResult:
     """Run a task once with a solver that is there already.
@@ -95,6 +99,8 @@ def run(
         config: of the controller; defaults if left out.
         seed: of everything random in the plant.
         model: to predict with.
+        arm: whose nominal gravity the plant compensates; the solver's if left out.
+        state_rate: joint states a second [Hz].
         progress: told the share of the task that is done, now and then.
 
     Raises:
@@ -105,11 +111,12 @@ def run(
     if model is not None:
         solver.set_model(model)
     controller = Controller(solver, task, config, clock=lambda: 0.0)  # a result does not depend on the machine
-    arm, simulated = solver.arm, MujocoPlant(solver.arm, plant, seed=seed)
+    arm = arm or solver.arm
+    simulated = MujocoPlant(arm, plant, seed=seed)
     weights = solver.config.stage_weights()
-    period, latency = 1.0 / STATE_RATE, LATENCY
+    period, latency = 1.0 / state_rate, LATENCY
     controller.activate()
-    samples: list[tuple[float, Array, Array, Array, Array, int]] = []
+    samples: list[tuple[float, Array, Array, Array, Array, Array, int]] = []
     solve_us: list[float] = []
     while controller.phase not in (Phase.HOLDING, Phase.STOPPED):
         measured = simulated.measure()
@@ -121,8 +128,9 @@ def run(
         if answer.tau is not None:
             simulated.command(answer.tau)
             now, rows = controller.reference_now()
-            samples.append((now, q, v, answer.tau, rows, int(controller.phase)))
-            if progress is not None and len(samples) % STATE_RATE == 0:
+            seen = np.concatenate((measured.q, measured.v))
+            samples.append((now, q, v, seen, answer.tau, rows, int(controller.phase)))
+            if progress is not None and len(samples) % state_rate == 0:
                 progress(controller.progress)
         simulated.advance(period - latency)
     return _result(arm_pose=arm.tip_pose, samples=samples, weights=weights, controller=controller, solve_us=solve_us)
@@ -137,14 +145,15 @@ def _with_an_end(task: Task) -> Task:
 def _result(
     *,
     arm_pose: Callable[[Array], tuple[Array, Array]],
-    samples: list[tuple[float, Array, Array, Array, Array, int]],
+    samples: list[tuple[float, Array, Array, Array, Array, Array, int]],
     weights: Array,
     controller: Controller,
     solve_us: list[float],
 ) -> RunResult:
-    columns = list(zip(*samples, strict=True)) or [()] * 6
-    time, phase = np.array(columns[0]), np.array(columns[5], dtype=np.int64)
-    q, v, tau, rows = (np.array(columns[i]).reshape(len(time), -1) for i in (1, 2, 3, 4))
+    columns = list(zip(*samples, strict=True)) or [()] * 7
+    time, phase = np.array(columns[0]), np.array(columns[6], dtype=np.int64)
+    shapes = ((1, 7), (2, 7), (3, 14), (4, 7), (5, 33))
+    q, v, measured, tau, rows = (np.array(columns[i]).reshape(len(time), width) for i, width in shapes)
     poses = [arm_pose(posture) for posture in q]
     position = np.array([pose[0] for pose in poses]).reshape(-1, 3)
     rotation = np.array([pose[1] for pose in poses]).reshape(-1, 3, 3)
@@ -177,6 +186,7 @@ def _result(
         time=time,
         q=q,
         v=v,
+        measured=measured,
         tau=tau,
         rows=rows,
         phase=phase,

@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -59,8 +60,9 @@ _STYLE: dict[str, Any] = {
 class Canvas:
     """A figure in the style of the report; use it in a ``with`` block, then ask for its ``svg``."""
 
-    def __init__(self, width: float, height: float) -> None:
+    def __init__(self, width: float, height: float, *, with_png: bool = False) -> None:
         """Make a figure of so many inches; a page is about 11 wide."""
+        self._with_png = with_png
         self._style = mpl.rc_context(_STYLE)
         self._size = (width, height)
 
@@ -75,6 +77,7 @@ class Canvas:
         try:
             if error[0] is None:
                 self._svg = _render(self._figure)
+                self._png = _render_png(self._figure) if self._with_png else b""
         finally:
             self._style.__exit__(*error)
 
@@ -84,6 +87,17 @@ class Canvas:
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
         text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)
         return re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", text, count=1)
+
+    @property
+    def png(self) -> bytes:
+        """The figure on white, if it was asked for."""
+        return self._png
+
+
+def _render_png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_figure(buffer, format="png", dpi=110, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def _render(figure: Figure) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import casadi as ca
 import numpy as np
 import pinocchio as pin
 
@@ -101,6 +102,13 @@ class Arm:
         """Return the torque (7,) [N·m] that holds the arm against gravity at ``q`` (7,) [rad]."""
         tau: np.ndarray = pin.computeGeneralizedGravity(self.model, self._data, q).copy()
         return tau
+
+    def further_torque(self, q: ca.SX, v: ca.SX) -> ca.SX:
+        """Return the torque (7, 1) [N·m] that dynamics takes beyond its rigid bodies: none, for a nominal arm.
+
+        A place for arms of which more is known: see ``evaluation/study/oracle.py``.
+        """
+        return ca.SX(7, 1)
 
     @cached_property
     def base_placement(self) -> pin.SE3:

@@ -22,13 +22,13 @@ class RigidBody:
 
     def __init__(self, arm: Arm) -> None:
         """Take the constants of ``arm``; they must not change afterwards."""
-        self._bodies = recursions.bodies(arm)
+        self._arm, self._bodies = arm, recursions.bodies(arm)
         self._q, self._v, self._a, self._tau = (ca.SX.sym(name, 7) for name in ("q", "v", "a", "tau"))
 
     @cached_property
     def inverse_dynamics(self) -> ca.Function:
         """``(q, v, a) -> tau``: the torque, rotor inertia included."""
-        tau = recursions.inverse_dynamics(self._bodies, self._q, self._v, self._a)
+        tau = self._torque(self._q, self._v, self._a)
         return _function("inverse_dynamics", {"q": self._q, "v": self._v, "a": self._a}, {"tau": tau})
 
     @cached_property
@@ -66,7 +66,7 @@ class RigidBody:
         lam, mu = ca.SX.sym("lam", 7), ca.SX.sym("mu", 7)
         a, a_q, a_v, a_tau = self._acceleration_and_jacobians()
         arguments = ca.vertcat(self._q, self._v, self._a)
-        torque = recursions.inverse_dynamics(self._bodies, self._q, self._v, self._a)
+        torque = self._torque(self._q, self._v, self._a)
         curvature, _ = ca.hessian(ca.dot(mu, torque), arguments)
         inner = ca.Function("inner", [self._q, self._v, self._a, mu], [curvature])(self._q, self._v, a, -a_tau @ lam)
         mixed = inner[:7, 14:] @ ca.horzcat(a_q, a_v, a_tau)
@@ -107,13 +107,17 @@ class RigidBody:
         return {"q": self._q, "v": self._v, "tau": self._tau}
 
     def _bias(self) -> ca.SX:
-        """Torque by velocity alone: Coriolis and centrifugal."""
-        return recursions.inverse_dynamics(self._bodies, self._q, self._v, ca.SX(7, 1))
+        """Torque without acceleration: Coriolis and centrifugal."""
+        return self._torque(self._q, self._v, ca.SX(7, 1))
+
+    def _torque(self, q: ca.SX, v: ca.SX, a: ca.SX) -> ca.SX:
+        """Inverse dynamics ID(q, v, a), with whatever the arm adds to its rigid bodies."""
+        return recursions.inverse_dynamics(self._bodies, q, v, a) + self._arm.further_torque(q, v)
 
     def _acceleration_and_jacobians(self) -> tuple[ca.SX, ca.SX, ca.SX, ca.SX]:
         inverse_mass = ldl.invert(*ldl.factorise(recursions.mass_matrix(self._bodies, self._q)))
         a = inverse_mass @ (self._tau - self._bias())
-        torque = recursions.inverse_dynamics(self._bodies, self._q, self._v, self._a)
+        torque = self._torque(self._q, self._v, self._a)
         # With respect to all 21, though 14 are wanted: CasADi then chooses the reverse mode, a quarter shorter.
         jacobian = ca.jacobian(torque, ca.vertcat(self._q, self._v, self._a))[:, :14]
         at_solution = ca.Function("inner", [self._q, self._v, self._a], [jacobian])(self._q, self._v, a)

@@ -1,0 +1,122 @@
+"""What a study compares: the files of ``config/studies/``."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ttdm_ros.config import Config, load
+from ttdm_ros.dynamics.specification import ModelSpecification
+from ttdm_ros.mpc.config import MpcConfig
+from ttdm_ros.paths import find_config
+from ttdm_ros.training.config import SamplingConfig, TrainingConfig
+from ttdm_ros.training.sensitivities import Hessian
+from ttdm_ros.training.weightings import weightings
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Recording(Config):
+    """What is recorded in each round: drives along random paths, with exploration."""
+
+    drives: Positive = 5
+    duration: float = Field(default=10.0, ge=2.0, le=120.0)
+    """Of each path [s]."""
+    exploration: float = Field(default=0.04, ge=0.0, le=0.2)
+    """Standard deviation of the random torques, as a share of the torque limits."""
+
+
+class References(Config):
+    """Paths that no model was trained on."""
+
+    random: int = Field(default=5, ge=0, le=100)
+    """Random paths, of other numbers than those that are recorded."""
+    duration: float = Field(default=8.0, ge=2.0, le=120.0)
+    """Of each of them [s]."""
+    tasks: tuple[str, ...] = ()
+    """Further tasks, of ``config/tasks/`` or paths to files."""
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.random and not self.tasks:
+            raise ValueError("there must be a reference: set random, or name tasks")
+        return self
+
+
+class Variant(Config):
+    """A change to the settings of the study whose effect is to be seen."""
+
+    name: Annotated[str, Field(min_length=1)]
+    weighting: str = "sensitivity"
+    training: dict[str, float | int | str] = Field(default_factory=dict)
+    """Other values of the training's settings."""
+    hessian: Hessian | None = None
+    sensitivities: Literal["nominal", "checkpoint"] | None = None
+    """Whose sensitivities are taken: of the nominal arm, or of the checkpoint that is fine-tuned."""
+
+
+class StudyConfig(Config):
+    """A study."""
+
+    robot: str = "panda"
+    control_rate: float = Field(default=50.0, ge=10.0, le=200.0)
+    """Solves a second, half of the joint states a second [Hz]."""
+    plant: str = "payload_friction"
+    """What is recorded on, and driven on."""
+    other_plants: tuple[str, ...] = ()
+    """Plants that no model was trained on; driven by the models of the last round with ``p_compared``."""
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2, 3, 4)
+    """Each is a study of its own: recordings, noise, first weights, and the split into training and validation."""
+    rounds: Positive = 3
+    """Round 0 is recorded with the nominal model, each further one with the one-step checkpoint of the round before; a
+    round's models learn of all recordings so far. All of ``p`` is looked at in the first round and in the last one."""
+    p: Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(min_length=1)] = (1, 2, 4, 8)
+    p_compared: int = 4
+    """Steps of the rollouts where nothing else is said; one of ``p``."""
+    weightings: Annotated[tuple[str, ...], Field(min_length=1)] = ()
+    """Compared everywhere; the method is ``sensitivity``, the baseline ``mse``."""
+    peers: tuple[str, ...] = ()
+    """Further weightings, compared in the stated setting alone: last round, ``p_compared``."""
+    specification: ModelSpecification
+    """The capacity-limited setting in which the claims are tested, stated before the study is run."""
+    capacities: tuple[tuple[Positive, ...], ...] = ()
+    """Other hidden layers; one round, the last, with ``p_compared``."""
+    full: ModelSpecification | None = None
+    """A model without the nominal arm; one round, the last, with ``p_compared``."""
+    recording: Recording = Recording()
+    references: References = References()
+    """Held out: used for the result alone."""
+    validation_references: References = References(random=3)
+    """Used for choosing settings, together with the validation samples; never among the held-out ones."""
+    variants: tuple[Variant, ...] = ()
+    """Looked at on the validation references alone, with the models of the first round."""
+    training: TrainingConfig = TrainingConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    mpc: MpcConfig = MpcConfig()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        known = weightings()
+        for name in (*self.weightings, *self.peers, *(variant.weighting for variant in self.variants)):
+            if name not in known:
+                raise ValueError(f"there is no weighting '{name}'; known: {', '.join(known)}")
+        if "mse" not in self.weightings:
+            raise ValueError("weightings must hold mse, which all others are compared with")
+        several = {name: getattr(self, name) for name in ("seeds", "p", "capacities")}
+        for what, values in (several | {"weightings and peers": (*self.weightings, *self.peers)}).items():
+            if len(set(values)) < len(values):
+                raise ValueError(f"{what} must name each value once, not {list(values)}")
+        if self.p_compared not in self.p:
+            raise ValueError(f"p_compared must be one of p {list(self.p)}, not {self.p_compared}")
+        if abs(self.sampling.dt - self.mpc.dt) > 1e-9:
+            raise ValueError(f"sampling.dt ({self.sampling.dt} s) must be mpc.dt ({self.mpc.dt} s)")
+        return self
+
+
+def load_study(name_or_path: str | Path) -> StudyConfig:
+    """Read a study that ships (``arm``) or a YAML file.
+
+    Raises:
+        ConfigError: no such study, malformed YAML, or a key or value that is not allowed.
+    """
+    return load(find_config("studies", name_or_path), StudyConfig)

@@ -1,0 +1,182 @@
+"""The figures of a study."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ttdm_ros.evaluation.drawing import BLUE, GREEN, GREY, ORANGE, RED, SKY, VIOLET, Canvas
+from ttdm_ros.evaluation.study.config import StudyConfig
+from ttdm_ros.evaluation.study.findings import (
+    AVERAGED,
+    BASELINE,
+    METHOD,
+    against,
+    checkpoint_excess,
+    stated,
+)
+from ttdm_ros.evaluation.study.plan import CHECKPOINT
+from ttdm_ros.evaluation.study.statistics import Interval, Row, compare, excess_table, select, summarise
+
+_WIDTH = 11.0
+_COLOURS = (RED, BLUE, GREEN, ORANGE, VIOLET, SKY, "#a0764a", "#6a7f10")
+
+
+class Figures:
+    """Draws; weightings have the same colour everywhere."""
+
+    def __init__(self, study: StudyConfig, rows: Sequence[Row]) -> None:
+        """Take the drives of a study."""
+        self._study, self._rows = study, rows
+        others = [name for name in study.weightings if name not in (METHOD, BASELINE)]
+        order = [name for name in (METHOD, AVERAGED) if name in study.weightings]
+        order += [name for name in others if name != AVERAGED]
+        self._colours = dict(zip(order, _COLOURS, strict=False)) | {BASELINE: GREY, CHECKPOINT: "#5b6068"}
+        self._compared = order
+
+    def reduction_by_p(self) -> Canvas:
+        """Reduction against the length of the rollouts, in the first round and in the last."""
+        canvas = Canvas(_WIDTH, 3.6, with_png=True)
+        with canvas as figure:
+            shown = sorted({0, self._study.rounds - 1})
+            grid = np.atleast_1d(figure.subplots(1, len(shown), sharey=True))
+            for axes, number in zip(grid, shown, strict=True):
+                for i, name in enumerate(self._compared):
+                    found = [
+                        against(stated(self._study, self._rows, p=p, round=number), name, BASELINE).reduction
+                        for p in self._study.p
+                    ]
+                    self._points(axes, np.arange(len(found)), found, name, i)
+                axes.set_xticks(range(len(self._study.p)), [str(p) for p in self._study.p])
+                axes.set_xlabel("steps p of the rollouts")
+                axes.set_title(f"round {number}", loc="left")
+                axes.axhline(0.0, color=GREY, linewidth=0.8)
+            grid[0].set_ylabel(f"reduction of the excess against {BASELINE}")
+            grid[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return canvas
+
+    def excess_by_capacity(self) -> Canvas | None:
+        """Excess and reduction against the capacity of the network."""
+        rows = [*select(self._rows, experiment="capacity"), *stated(self._study, self._rows)]
+        sizes = sorted({row["hidden"] for row in rows}, key=lambda text: [int(n) for n in text.split("-") if n])
+        if len(sizes) < 2:
+            return None
+        canvas = Canvas(_WIDTH, 3.6, with_png=True)
+        with canvas as figure:
+            left, right = figure.subplots(1, 2)
+            places = np.arange(len(sizes))
+            for i, name in enumerate((BASELINE, *self._compared)):
+                tables = [excess_table(select(rows, hidden=size, weighting=name)) for size in sizes]
+                medians = [float(np.median(each)) for each in tables]
+                left.plot(places, medians, marker="o", markersize=3.5, color=self._colours[name], label=name)
+                if name != BASELINE:
+                    found = [against(select(rows, hidden=size), name, BASELINE).reduction for size in sizes]
+                    self._points(right, places, found, name, i)
+            left.set_yscale("log")
+            left.set_ylabel("median excess cost")
+            right.set_ylabel(f"reduction against {BASELINE}")
+            right.axhline(0.0, color=GREY, linewidth=0.8)
+            right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+            for axes in (left, right):
+                axes.set_xticks(places, sizes)
+                axes.set_xlabel("hidden units")
+        return canvas
+
+    def mismatch(self) -> Canvas:
+        """Prediction error against cost of control, a point a model: which error tells what a model is worth?"""
+        columns = {
+            "error_one_step": "one-step error / deviation of the data",
+            "error_last_step": f"error after p = {self._study.p_compared} steps / deviation",
+            "cost_of_errors": "cost of the errors by the sensitivities",
+        }
+        rows = [row for row in stated(self._study, self._rows) if row["completed"]]
+        canvas = Canvas(_WIDTH, 3.6, with_png=True)
+        with canvas as figure:
+            grid = figure.subplots(1, 3, sharey=True)
+            for axes, (column, text) in zip(grid, columns.items(), strict=True):
+                for name in (CHECKPOINT, BASELINE, *self._compared):
+                    points = [
+                        (own[0][column], float(np.median([row["excess"] for row in own])))
+                        for seed in self._study.seeds
+                        if (own := select(rows, weighting=name, seed=seed))
+                    ]
+                    x, y = zip(*points, strict=True) if points else ((), ())
+                    axes.scatter(x, y, s=16, color=self._colours[name], label=name)
+                axes.set_xlabel(text)
+            grid[0].set_ylabel("median excess cost of a seed")
+            grid[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return canvas
+
+    def local_against_mean(self) -> Canvas | None:
+        """Excess of the local weighting against that of the averaged one, a point a drive."""
+        rows = stated(self._study, self._rows)
+        if not {METHOD, AVERAGED} <= set(self._study.weightings):
+            return None
+        own, mean, base = (excess_table(select(rows, weighting=name)) for name in (METHOD, AVERAGED, BASELINE))
+        canvas = Canvas(_WIDTH, 3.8, with_png=True)
+        with canvas as figure:
+            for axes, other, name in zip(figure.subplots(1, 2), (mean, base), (AVERAGED, BASELINE), strict=True):
+                both = np.isfinite(own) & np.isfinite(other) & (own > 0.0) & (other > 0.0)
+                for i, seed in enumerate(self._study.seeds):
+                    colour = _COLOURS[i % len(_COLOURS)]
+                    chosen = both[i]
+                    axes.scatter(other[i][chosen], own[i][chosen], s=16, color=colour, label=f"seed {seed}")
+                ends = [min(own[both].min(), other[both].min()), max(own[both].max(), other[both].max())]
+                axes.plot(ends, ends, color=GREY, linewidth=0.8)
+                axes.set(xscale="log", yscale="log", xlabel=f"excess with {name}", ylabel=f"excess with {METHOD}")
+            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return canvas
+
+    def rounds(self) -> Canvas:
+        """Excess over the rounds."""
+        canvas = Canvas(_WIDTH, 3.2, with_png=True)
+        with canvas as figure:
+            axes = figure.subplots(1, 1)
+            numbers = list(range(self._study.rounds))
+            before = [checkpoint_excess(stated(self._study, self._rows, round=n)) for n in numbers]
+            axes.plot(numbers, before, color=self._colours[CHECKPOINT], linestyle="--", label="checkpoint")
+            for name in (BASELINE, *self._compared):
+                tables = [
+                    excess_table(select(stated(self._study, self._rows, round=n), weighting=name)) for n in numbers
+                ]
+                medians = [summarise(table)["median"] for table in tables]
+                axes.plot(numbers, medians, marker="o", markersize=3.5, color=self._colours[name], label=name)
+            axes.set_xticks(numbers)
+            axes.set_xlabel("round")
+            axes.set_ylabel(f"median excess, p = {self._study.p_compared}")
+            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return canvas
+
+    def variants(self) -> Canvas | None:
+        """Reduction that each variant brings against the settings as chosen, on the validation references."""
+        rows = select(self._rows, experiment="variants")
+        names = [variant.name for variant in self._study.variants]
+        if len(names) < 2:
+            return None
+        base = excess_table(_of_variant(rows, self._study, names[0]))
+        canvas = Canvas(_WIDTH, 0.6 + 0.28 * len(names), with_png=True)
+        with canvas as figure:
+            axes = figure.subplots(1, 1)
+            for i, name in enumerate(names[1:]):
+                found = compare(excess_table(_of_variant(rows, self._study, name)), base).reduction
+                axes.plot([found.low, found.high], [i, i], color=GREY, linewidth=1.6)
+                axes.plot([found.value], [i], marker="o", color=RED if found.value < 0.0 else GREEN)
+            axes.set_yticks(range(len(names) - 1), names[1:])
+            axes.invert_yaxis()
+            axes.axvline(0.0, color=GREY, linewidth=0.8)
+            axes.set_xlabel(f"reduction of the excess against '{names[0]}'; to the right is better")
+        return canvas
+
+    def _points(self, axes: Axes, x: np.ndarray, found: Sequence[Interval], name: str, i: int) -> None:
+        shift = 0.07 * (i - 0.5 * len(self._compared))
+        values = np.array([each.value for each in found])
+        errors = np.abs(np.array([[each.value - each.low, each.high - each.value] for each in found]).T)
+        style: dict[str, Any] = {"linewidth": 1.8 if name == METHOD else 1.0, "marker": "o", "markersize": 3.5}
+        colour = self._colours[name]
+        axes.errorbar(x + shift, values, yerr=errors, color=colour, label=name, elinewidth=0.8, capsize=0, **style)
+
+
+def _of_variant(rows: Sequence[Row], study: StudyConfig, name: str) -> list[Row]:
+    (variant,) = (each for each in study.variants if each.name == name)
+    return select(rows, variant=name, weighting=variant.weighting)

@@ -1,0 +1,140 @@
+"""The study's findings: the tidy table, the figures of summary.json, and the claims with what the data say of each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ttdm_ros.evaluation.study.config import StudyConfig
+from ttdm_ros.evaluation.study.plan import CHECKPOINT
+from ttdm_ros.evaluation.study.statistics import Comparison, Row, compare, excess_table, select, summarise
+
+METHOD, BASELINE, AVERAGED = "sensitivity", "mse", "sensitivity_mean"
+PAPER = 0.917
+"""Normalised reduction at p = 4 that the paper reports."""
+GROUP = ("experiment", "variant", "round", "p", "structure", "hidden", "plant")
+"""What drives have in common that are compared with one another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A claim of the paper, and whether it held here."""
+
+    text: str
+    holds: bool
+    evidence: str
+
+
+def table(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return a line a weighting of each group of drives: excess, failures, RMSE, prediction errors, reduction."""
+    lines = []
+    for key, group in groups(rows):
+        baseline = select(group, weighting=BASELINE)
+        for name in dict.fromkeys(row["weighting"] for row in group):
+            own = select(group, weighting=name)
+            line = dict(zip(GROUP, key, strict=True)) | {"weighting": name} | summarise(excess_table(own))
+            for column in ("rmse_mm", "error_one_step", "error_last_step", "cost_of_errors"):
+                line[column] = _median([row[column] for row in own])
+            if baseline and name != BASELINE:
+                found = compare(excess_table(own), excess_table(baseline))
+                line |= {f"reduction_{k}": v for k, v in asdict(found.reduction).items()}
+                line |= {"p_value": found.p_value, "worse_failures": found.worse_failures}
+            lines.append(line)
+    return lines
+
+
+def groups(rows: Sequence[Row]) -> Iterator[tuple[tuple[Any, ...], list[Row]]]:
+    """Yield the drives that are compared with one another."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in GROUP), []).append(row)
+    yield from found.items()
+
+
+def stated(study: StudyConfig, rows: Sequence[Row], **changes: Any) -> list[Row]:
+    """Return the drives of the setting stated beforehand: last round, ``p_compared``, the study's plant."""
+    wanted = {"experiment": "main", "round": study.rounds - 1, "p": study.p_compared, "plant": study.plant}
+    return select(rows, **(wanted | changes))
+
+
+def against(rows: Sequence[Row], own: str, other: str) -> Comparison:
+    """Compare two weightings on some drives."""
+    return compare(excess_table(select(rows, weighting=own)), excess_table(select(rows, weighting=other)))
+
+
+def claims(study: StudyConfig, rows: Sequence[Row]) -> list[Claim]:
+    """Test the paper's claims in the stated setting."""
+    drives = stated(study, rows)
+    found = []
+    for other in ("mse", "variance", AVERAGED):
+        if {METHOD, other} <= set(study.weightings):
+            result = against(drives, METHOD, other)
+            found.append(
+                Claim(
+                    text=f"`{METHOD}` costs less than `{other}` at p = {study.p_compared}",
+                    holds=result.reduction.low > 0.0,
+                    evidence=f"{_percent(result)} less excess; better in {result.better} of {result.pairs} drives, "
+                    f"Wilcoxon p = {result.p_value:.2g}",
+                )
+            )
+    if METHOD in study.weightings:
+        found += _claims_of_method(study, rows)
+    return found
+
+
+def _claims_of_method(study: StudyConfig, rows: Sequence[Row]) -> Iterator[Claim]:
+    result = against(stated(study, rows), METHOD, BASELINE)
+    yield Claim(
+        text=f"the normalised reduction at p = {study.p_compared} is the paper's {PAPER:.1%}",
+        holds=result.reduction.low <= PAPER <= result.reduction.high,
+        evidence=f"{_percent(result)} here",
+    )
+    by_p = {p: against(stated(study, rows, p=p), METHOD, BASELINE) for p in sorted(study.p)}
+    first, compared = min(by_p), study.p_compared
+    yield Claim(
+        text=f"gains grow with the length of the rollouts, from p = {first} to {compared}",
+        holds=by_p[compared].reduction.value > by_p[first].reduction.value,
+        evidence="; ".join(f"p = {p}: {_percent(result)}" for p, result in by_p.items()),
+    )
+    failed = sum(against(each, METHOD, BASELINE).worse_failures for _, each in groups(select(rows, experiment="main")))
+    yield Claim(
+        text=f"on no reference does `{METHOD}` fail where `{BASELINE}` does not",
+        holds=failed == 0,
+        evidence=f"{failed} such drives of {len(select(rows, experiment='main', weighting=METHOD))}",
+    )
+
+
+def summary(study: StudyConfig, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the figures others may want to read: ``normalised_reduction.<weighting>.<p>`` and the claims."""
+    reductions: dict[str, dict[str, Any]] = {}
+    for name in study.weightings:
+        for p in study.p if name != BASELINE else ():
+            result = against(stated(study, rows, p=p), name, BASELINE)
+            reductions.setdefault(name, {})[str(p)] = {
+                "median": result.reduction.value,
+                "low": result.reduction.low,
+                "high": result.reduction.high,
+                "seeds": len(study.seeds),
+            }
+    return {
+        "normalised_reduction": reductions,
+        "claims": [asdict(claim) for claim in claims(study, rows)],
+        "drives": len(rows),
+        "failures": sum(not row["completed"] for row in rows),
+    }
+
+
+def checkpoint_excess(rows: Sequence[Row]) -> float:
+    """Return the median excess of the checkpoint on some drives."""
+    return float(np.median(excess_table(select(rows, weighting=CHECKPOINT))))
+
+
+def _median(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return float(np.median(known)) if known else float("nan")
+
+
+def _percent(result: Comparison) -> str:
+    interval = result.reduction
+    return f"{interval.value:.0%} ({interval.low:.0%} to {interval.high:.0%})"

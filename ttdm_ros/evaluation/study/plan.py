@@ -1,0 +1,118 @@
+"""What a study consists of: models to be trained and driven, in pieces that can be done side by side."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ttdm_ros.dynamics.specification import ModelSpecification
+from ttdm_ros.evaluation.study.config import StudyConfig, Variant
+
+Experiment = Literal["main", "capacity", "full", "variants"]
+CHECKPOINT = "one_step"
+"""What the checkpoint is called among the weightings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drives:
+    """Recordings of one seed and round, and the checkpoint trained on all rounds so far."""
+
+    seed: int
+    round: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"seed{self.seed}_round{self.round}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Models that fine-tune one checkpoint, trained side by side and driven one after another."""
+
+    experiment: Experiment
+    seed: int
+    round: int
+    p: int
+    specification: ModelSpecification
+    weightings: tuple[str, ...]
+    plants: tuple[str, ...]
+    variant: Variant | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        hidden = "-".join(map(str, self.specification.hidden)) or "linear"
+        parts = [self.experiment, f"seed{self.seed}", f"round{self.round}", f"p{self.p}", hidden]
+        return "_".join([*parts, *([self.variant.name.replace(" ", "-")] if self.variant else [])])
+
+
+def rounds(study: StudyConfig) -> list[list[Drives]]:
+    """Return what is recorded; each list needs what the list before has made."""
+    return [[Drives(seed=seed, round=number) for seed in study.seeds] for number in range(study.rounds)]
+
+
+def cells(study: StudyConfig) -> list[Cell]:
+    """Return every piece that is left once all is recorded, the long ones first."""
+    found = [*_main(study), *_capacity(study), *_full(study), *_variants(study)]
+    return sorted(found, key=lambda cell: -len(cell.weightings) * len(cell.plants))
+
+
+def _main(study: StudyConfig) -> Iterator[Cell]:
+    last = study.rounds - 1
+    for seed in study.seeds:
+        for number in range(study.rounds):
+            for p in study.p if number in (0, last) else (study.p_compared,):
+                is_stated = p == study.p_compared and number == last
+                yield Cell(
+                    experiment="main",
+                    seed=seed,
+                    round=number,
+                    p=p,
+                    specification=study.specification,
+                    weightings=(*study.weightings, *(study.peers if is_stated else ())),
+                    plants=(study.plant, *(study.other_plants if is_stated else ())),
+                )
+
+
+def _capacity(study: StudyConfig) -> Iterator[Cell]:
+    for seed in study.seeds:
+        for hidden in study.capacities:
+            yield Cell(
+                experiment="capacity",
+                seed=seed,
+                round=study.rounds - 1,
+                p=study.p_compared,
+                specification=study.specification.model_copy(update={"hidden": hidden}),
+                weightings=study.weightings,
+                plants=(study.plant,),
+            )
+
+
+def _full(study: StudyConfig) -> Iterator[Cell]:
+    if study.full is None:
+        return
+    for seed in study.seeds:
+        yield Cell(
+            experiment="full",
+            seed=seed,
+            round=study.rounds - 1,
+            p=study.p_compared,
+            specification=study.full,
+            weightings=study.weightings,
+            plants=(study.plant,),
+        )
+
+
+def _variants(study: StudyConfig) -> Iterator[Cell]:
+    for seed in study.seeds:
+        for variant in study.variants:
+            yield Cell(
+                experiment="variants",
+                seed=seed,
+                round=0,
+                p=int(variant.training.get("p", study.p_compared)),
+                specification=study.specification,
+                weightings=(variant.weighting,),
+                plants=(study.plant,),
+                variant=variant,
+            )

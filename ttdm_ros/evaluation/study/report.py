@@ -1,0 +1,181 @@
+"""The result of a study on disk: tables, figures, page, and figures for programs."""
+
+import csv
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ttdm_ros import __version__
+from ttdm_ros.errors import TtdmError
+from ttdm_ros.evaluation.drawing import Canvas
+from ttdm_ros.evaluation.page import render_page
+from ttdm_ros.evaluation.study import findings
+from ttdm_ros.evaluation.study.config import StudyConfig
+from ttdm_ros.evaluation.study.figures import Figures
+from ttdm_ros.evaluation.study.folder import StudyFolder
+from ttdm_ros.evaluation.study.statistics import Row
+from ttdm_ros.evaluation.study.weights import draw_weights
+
+_COLUMNS = (
+    ("weighting", "weighting"),
+    ("median", "median excess"),
+    ("mean", "mean"),
+    ("p90", "90 %"),
+    ("failures", "failed"),
+    ("reduction_value", "reduction"),
+    ("interval", "95 % interval"),
+    ("p_value", "Wilcoxon p"),
+    ("rmse_mm", "RMSE [mm]"),
+    ("error_one_step", "error, 1 step"),
+    ("error_last_step", "error, p steps"),
+    ("cost_of_errors", "cost of errors"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Section:
+    title: str
+    text: str
+    plot: str | None
+    tables: tuple[tuple[str, list[tuple[str, ...]]], ...] = ()
+
+
+def write_report(study: StudyConfig, folder: StudyFolder, rows: Sequence[Row], *, command: str, seconds: float) -> Path:
+    """Write ``runs.csv`` (a line a drive), ``table.csv``, ``summary.json``, a PNG a figure, and ``report.html``.
+
+    Args:
+        study: what was compared.
+        folder: of the study.
+        rows: a row a drive.
+        command: that made it, as it was typed.
+        seconds: that it took; 0 if it was done in parts.
+
+    Returns:
+        The page.
+
+    Raises:
+        TtdmError: a file cannot be written.
+    """
+    lines = findings.table(rows)
+    figures = Figures(study, rows)
+    drawn: list[tuple[str, str, str, Canvas | None]] = [
+        ("reduction", "Reduction by the length of the rollouts", _REDUCTION, figures.reduction_by_p()),
+        ("capacity", "Capacity", _CAPACITY, figures.excess_by_capacity()),
+        ("mismatch", "Prediction error and cost of control", _MISMATCH, figures.mismatch()),
+        ("local", "Local and averaged sensitivities", _LOCAL, figures.local_against_mean()),
+        ("rounds", "Rounds", _ROUNDS, figures.rounds()),
+        ("weights", "What matters", _WEIGHTS, draw_weights(study, folder)),
+        ("variants", "What decides", _VARIANTS, figures.variants()),
+    ]
+    page = folder.path / "report.html"
+    try:
+        for name, _, _, canvas in drawn:
+            if canvas is not None:
+                (folder.path / f"{name}.png").write_bytes(canvas.png)
+        _write_csv(folder.path / "runs.csv", rows)
+        _write_csv(folder.path / "table.csv", lines)
+        about = {"version": __version__, "command": command, "seconds": round(seconds)}
+        folder.write(folder.path / "summary.json", about | findings.summary(study, rows))
+        sections = [
+            _Section(title=title, text=text, plot=canvas.svg(name)) for name, title, text, canvas in drawn if canvas
+        ]
+        page.write_text(_render(study, rows, lines, sections, command, seconds), encoding="utf-8")
+    except OSError as error:
+        raise TtdmError(f"{folder.path} cannot be written ({error.strerror}); make room or choose another") from error
+    return page
+
+
+def _render(
+    study: StudyConfig,
+    rows: Sequence[Row],
+    lines: Sequence[dict[str, Any]],
+    sections: list[_Section],
+    command: str,
+    seconds: float,
+) -> str:
+    def shown(keep: Callable[[dict[str, Any]], bool]) -> list[tuple[str, ...]]:
+        return [_cells(line) for line in lines if keep(line)]
+
+    def is_stated(line: dict[str, Any]) -> bool:
+        return bool(
+            line["experiment"] == "main" and line["round"] == study.rounds - 1 and line["p"] == study.p_compared
+        )
+
+    specification = study.specification
+    tables = [("The stated setting", shown(lambda line: is_stated(line) and line["plant"] == Path(study.plant).stem))]
+    tables += [
+        (f"The same models on the plant {Path(plant).stem}, which no model was trained on", own)
+        for plant in study.other_plants
+        if (own := shown(lambda line, plant=plant: is_stated(line) and line["plant"] == Path(plant).stem))  # type: ignore[misc]
+    ]
+    if full := shown(lambda line: line["experiment"] == "full"):
+        tables.append(("Without the nominal arm (structure full)", full))
+    return render_page(
+        "study.html",
+        title=f"What a weighting is worth: {study.robot}",
+        about={
+            "command": command,
+            "time": f"{seconds / 60.0:.0f} min" if seconds else "in parts",
+            "network": "-".join(map(str, specification.layer_sizes)),
+            "plant": Path(study.plant).stem,
+            "seeds": str(len(study.seeds)),
+            "drives": str(len(rows)),
+            "failed": str(sum(not row["completed"] for row in rows)),
+        },
+        claims=findings.claims(study, rows),
+        headings=[heading for _, heading in _COLUMNS],
+        tables=tables,
+        sections=sections,
+    )
+
+
+def _cells(line: dict[str, Any]) -> tuple[str, ...]:
+    def cell(name: str) -> str:
+        match name:
+            case "weighting":
+                return str(line["weighting"])
+            case "failures":
+                return f"{line['failures']:.0f} of {line['drives']:.0f}"
+            case "interval":
+                if "reduction_low" not in line or math.isnan(line["reduction_low"]):
+                    return "–"
+                return f"{line['reduction_low']:.0%} to {line['reduction_high']:.0%}"
+        value = line.get(name)
+        if value is None or not math.isfinite(value):
+            return "–"
+        return f"{value:.0%}" if name == "reduction_value" else f"{value:.3g}"
+
+    return tuple(cell(name) for name, _ in _COLUMNS)
+
+
+def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+_REDUCTION = (
+    "1 - median excess / median excess with mse at the same p; bars are 95 % intervals of a bootstrap over seeds and "
+    "references. Excess is what the drive costs more than with an MPC that knows payload and friction."
+)
+_CAPACITY = "Medians of the excess, and reductions, for networks of other sizes; last round."
+_MISMATCH = (
+    "A point a model. The closer to a line, the better the error on the horizontal axis tells what a model is worth: "
+    "the objective mismatch is what spreads the first two."
+)
+_LOCAL = "A point a drive; below the line the local sensitivities cost less."
+_ROUNDS = (
+    "Each round adds recordings made with the checkpoint of the round before; the first ones are the nominal arm's."
+)
+_WEIGHTS = (
+    "Root of the diagonal of GᵀG over the recordings of the first seed: means by joint for each step ahead, and along "
+    "the paths. Where the curves change, local weights differ from their mean."
+)
+_VARIANTS = (
+    "Each against the settings as chosen, on the validation references; models of the first round. This is what the "
+    "settings were chosen by; the held-out references had no part in it."
+)

@@ -1,0 +1,116 @@
+"""Does the pieces of a study, many at once; what was finished by an earlier start is not done again."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ttdm_ros.dynamics.model import PredictionModel
+from ttdm_ros.dynamics.nominal import nominal_batch
+from ttdm_ros.errors import TtdmError
+from ttdm_ros.evaluation.study import work
+from ttdm_ros.evaluation.study.config import StudyConfig
+from ttdm_ros.evaluation.study.folder import StudyFolder
+from ttdm_ros.evaluation.study.plan import cells, rounds
+from ttdm_ros.mpc.solver import MpcSolver
+from ttdm_ros.systems.arm import load_arm
+from ttdm_ros.training.chunk_work import Executor
+from ttdm_ros.training.ray_tasks import ray_results
+
+Piece = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyProgress:
+    """How far a study is."""
+
+    stage: str
+    done: int
+    total: int
+    """Pieces of the stage."""
+    seconds: float
+    """Since the stage began."""
+
+
+def run_study(
+    study: StudyConfig,
+    folder: StudyFolder,
+    *,
+    jobs: int | None = None,
+    executor: Executor = "processes",
+    on_progress: Callable[[StudyProgress], None] = lambda progress: None,
+    announce: Callable[[str], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Do what is not done yet, and return a row a drive of a model; see ``work``.
+
+    Args:
+        study: what to compare.
+        folder: where everything goes.
+        jobs: processes, or tasks at once; as many as there are processors if left out.
+        executor: processes of this machine, or a Ray cluster that runs already and sees the same folder.
+        on_progress: told after every piece.
+        announce: told, in a sentence, when something has to be compiled.
+
+    Raises:
+        TtdmError: the folder is another study's, a piece failed, or a process was killed.
+    """
+    folder.open(study)
+    _compile(study, announce)
+    every = cells(study)
+    stages: list[tuple[str, list[Piece]]] = []
+    if not folder.baselines.exists():
+        stages.append(("oracle and nominal model", [partial(work.do_baselines, study, folder)]))
+    for number, drives in enumerate(rounds(study)):
+        stages.append((f"recording, round {number}", [partial(work.do_drives, study, folder, each) for each in drives]))
+    left = [cell for cell in every if not folder.cell(cell.name).exists()]
+    stages.append(("training and driving", [partial(work.do_cell, study, folder, cell) for cell in left]))
+    if not left:
+        stages.clear()
+    for stage, pieces in stages:
+        began = time.monotonic()
+        for done, _ in enumerate(_finished(pieces, jobs, executor), start=1):
+            on_progress(StudyProgress(stage=stage, done=done, total=len(pieces), seconds=time.monotonic() - began))
+    return [row for cell in every for row in folder.read(folder.cell(cell.name))["rows"]]
+
+
+def _compile(study: StudyConfig, announce: Callable[[str], None] | None) -> None:
+    """Compile here, once and with a word about it, what the processes only load."""
+    arm = load_arm(study.robot)
+    nominal_batch(arm)
+    MpcSolver(arm, PredictionModel.nominal(), study.mpc, announce=announce)
+
+
+def _finished(pieces: Sequence[Piece], jobs: int | None, executor: Executor) -> Iterator[None]:
+    """Do pieces, yielding whenever one is finished."""
+    if executor == "ray":
+        for _ in ray_results(_call, None, [(piece,) for piece in pieces], limit=jobs):
+            yield
+        return
+    processes = min(jobs or len(os.sched_getaffinity(0)), max(len(pieces), 1))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_ignore_interrupts)
+    try:
+        for future in as_completed([pool.submit(piece) for piece in pieces]):
+            future.result()
+            yield
+    except BrokenProcessPool as error:
+        raise TtdmError(
+            "a process of the study was killed, perhaps for lack of memory; start it again with fewer jobs, as what is "
+            "finished is kept"
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _call(shared: None, piece: Piece) -> None:
+    piece()
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one

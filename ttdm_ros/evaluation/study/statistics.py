@@ -1,0 +1,120 @@
+"""What the rows of a study say: medians, failures, reductions with intervals, and tests of the claims.
+
+Drives are crossed: every model of a seed drives every reference. Intervals are percentile intervals of a bootstrap that
+draws seeds and references anew, each with replacement (Davison and Hinkley, Bootstrap Methods and their Application,
+1997, section 3.8); drawing single drives would take models of one seed for independent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Array = NDArray[np.float64]
+Row = dict[str, Any]
+
+DRAWS = 4000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A figure with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether zero lies outside."""
+        return self.low > 0.0 or self.high < 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A weighting against another one, drive by drive."""
+
+    reduction: Interval
+    """1 - median excess / median excess of the other."""
+    p_value: float
+    """Of Wilcoxon's signed-rank test on the logarithms of the ratios, a pair a seed and reference, two-sided."""
+    better: int
+    """Pairs in which it costs less."""
+    pairs: int
+    worse_failures: int
+    """Drives that it failed and the other did not."""
+
+
+def select(rows: Sequence[Row], **wanted: Any) -> list[Row]:
+    """Return the rows that have these values."""
+    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+
+def excess_table(rows: Sequence[Row]) -> Array:
+    """Return the excess by seed and reference (seeds, references); infinite where the drive failed.
+
+    Raises:
+        ValueError: a pair of seed and reference is missing or there twice.
+    """
+    seeds = sorted({row["seed"] for row in rows})
+    references = sorted({row["reference"] for row in rows})
+    if len(rows) != len(seeds) * len(references):
+        raise ValueError(f"{len(rows)} drives for {len(seeds)} seeds and {len(references)} references")
+    table = np.full((len(seeds), len(references)), np.nan)
+    for row in rows:
+        value = row["excess"] if row["completed"] else np.inf
+        table[seeds.index(row["seed"]), references.index(row["reference"])] = value
+    return table
+
+
+def compare(own: Array, other: Array, *, seed: int = 0) -> Comparison:
+    """Compare the excess of two weightings, (seeds, references) each, of the same seeds and references."""
+    reduction = reduction_of(own, other, seed=seed)
+    both = np.isfinite(own) & np.isfinite(other) & (own > 0.0) & (other > 0.0)
+    ratios = np.log(own[both] / other[both])
+    p_value = float(stats.wilcoxon(ratios).pvalue) if ratios.size and np.any(ratios) else 1.0
+    return Comparison(
+        reduction=reduction,
+        p_value=p_value,
+        better=int((own < other).sum()),
+        pairs=own.size,
+        worse_failures=int((np.isinf(own) & np.isfinite(other)).sum()),
+    )
+
+
+def reduction_of(own: Array, other: Array, *, seed: int = 0) -> Interval:
+    """Return 1 - median(own) / median(other) with its interval."""
+    random = np.random.default_rng(seed)
+    seeds = random.integers(0, own.shape[0], (DRAWS, own.shape[0]))
+    references = random.integers(0, own.shape[1], (DRAWS, own.shape[1]))
+    values = np.array(
+        [_reduction(own[np.ix_(s, r)], other[np.ix_(s, r)]) for s, r in zip(seeds, references, strict=True)]
+    )
+    finite = values[np.isfinite(values)]
+    low, high = (
+        np.quantile(finite, [0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL]) if len(finite) else (float("nan"), float("nan"))
+    )
+    return Interval(value=_reduction(own, other), low=float(low), high=float(high))
+
+
+def _reduction(own: Array, other: Array) -> float:
+    a, b = float(np.median(own)), float(np.median(other))
+    if not np.isfinite(b) or b <= 0.0:
+        return float("nan")
+    return 1.0 - a / b if np.isfinite(a) else float("-inf")
+
+
+def summarise(table: Array) -> dict[str, float]:
+    """Return mean, median and 90th percentile of the excess of completed drives, and how many failed."""
+    good = table[np.isfinite(table)]
+    nothing = {"mean": float("nan"), "median": float("nan"), "p90": float("nan")}
+    figures = (
+        {"mean": float(good.mean()), "median": float(np.median(good)), "p90": float(np.quantile(good, 0.9))}
+        if len(good)
+        else nothing
+    )
+    return figures | {"failures": float(np.isinf(table).sum()), "drives": float(table.size)}
