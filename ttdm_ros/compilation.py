@@ -66,7 +66,7 @@ def cached_library(
     everything = "\0".join([*parts, *FLAGS, *VECTOR_FLAGS, _compiler_version(), _processor()])
     name = hashlib.sha256(everything.encode()).hexdigest()[:20]
     library = cache_folder() / kind / name / f"libttdm_{kind}.so"
-    with _locked(library.parent):
+    with locked(library.parent):
         if not library.is_file():
             announce()
             _build(library, make)
@@ -134,7 +134,7 @@ def _processor() -> str:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Let one process at a time make what is in ``folder``; the others wait for it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as file:

@@ -33,7 +33,9 @@ def run(given: argparse.Namespace) -> int:
 
     arm, model, mpc = arm_of(given), load_model(given.model), mpc_of(given)
     sampling = sampling_of(given, mpc)
-    settings = ExportSettings(arm=arm, model=model, p=given.p, sampling=sampling, mpc=mpc, hessian=given.hessian)
+    settings = ExportSettings(
+        arm=arm, model=model, p=given.p, sampling=sampling, mpc=mpc, hessian=given.hessian, method=given.method
+    )
     bags = [read_bag_data(bag, arm, sampling, namespace=given.namespace) for bag in given.bag]
     with ProgressDisplay() as display:
         result = export(

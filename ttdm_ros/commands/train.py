@@ -88,6 +88,7 @@ def _job(given: argparse.Namespace) -> Any:
         mpc=mpc,
         model=load_model(given.model),
         hessian=given.hessian,
+        method=given.method,
         sensitivities=given.sensitivities,
         name=given.name,
         namespace=given.namespace,

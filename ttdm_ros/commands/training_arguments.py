@@ -37,6 +37,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         help="of the Lagrangian (default), or acados' own, for models with which the problem is not convex",
     )
     parser.add_argument(
+        "--method",
+        choices=["own", "acados"],
+        default="own",
+        help="what differentiates the solutions: this package (default), or acados v0.5.4 or later, to compare; "
+        "compiling for it takes minutes, once",
+    )
+    parser.add_argument(
         "--mpc", type=Path, metavar="FILE", help="YAML file with weights and grid of the problem (default: built in)"
     )
     parser.add_argument("--jobs", type=positive_int, metavar="N", help="processes (default: one a processor)")

@@ -9,6 +9,7 @@ import inspect
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -139,6 +140,45 @@ def generate(ocp: Any, folder: Path) -> None:
             generate_code(ocp, **arguments)
         except Exception as error:
             raise SolverError(f"acados could not generate the solver: {error} {output.getvalue()[-300:]}") from error
+
+
+def require_differentiation() -> None:
+    """Refuse an acados that cannot differentiate its solutions.
+
+    Raises:
+        SolverError: it cannot.
+    """
+    module = template()
+    needed = ("setup_qp_matrices_and_factorize", "eval_adjoint_solution_sensitivity")
+    able = all(hasattr(module.AcadosOcpSolver, name) for name in needed)
+    if not able or not hasattr(module.AcadosOcp(), "code_gen_options"):
+        raise SolverError(
+            f"the acados in {find().root} cannot differentiate its solutions; build v0.5.4 or later and name it by "
+            "ACADOS_SOURCE_DIR, or take this package's own sensitivities"
+        )
+
+
+def differentiable_solver(ocp: Any, folder: Path, *, build: bool) -> Any:
+    """Return the ``AcadosOcpSolver`` that lies in ``folder``, made there first with ``build``.
+
+    Raises:
+        SolverError: it cannot be generated, compiled or loaded.
+    """
+    options = ocp.code_gen_options
+    options.code_export_directory, options.json_file = str(folder), str(folder / "ocp.json")
+    adjoint = "with_solution_sens_wrt_params_adj"  # from v0.5.6 on
+    set_option(options, adjoint if hasattr(options, adjoint) else "with_solution_sens_wrt_params", True)
+    set_option(options, "ext_fun_compile_flags", "-O1")  # more takes minutes and saves microseconds
+    solver = template().AcadosOcpSolver
+    wanted = {"generate": build, "build": build, "verbose": False, "check_reuse_possible": False}
+    known = inspect.signature(solver.__init__).parameters
+    with _inside(folder), redirect_stdout(StringIO()) as output, warnings.catch_warnings(action="ignore"):
+        try:
+            return solver(ocp, **{name: value for name, value in wanted.items() if name in known})
+        except Exception as error:
+            raise SolverError(
+                f"acados could not make the differentiable solver: {error} {output.getvalue()[-300:]}"
+            ) from error
 
 
 @contextmanager

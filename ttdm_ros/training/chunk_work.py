@@ -36,7 +36,14 @@ class Chunk:
 
 def make_differentiator(settings: "ExportSettings", announce: Callable[[str], None] | None = None) -> Differentiator:
     """Return what solves the problem of some settings; compiled if it never was."""
-    return Differentiator(settings.arm, settings.model, settings.mpc, hessian=settings.hessian, announce=announce)
+    return Differentiator(
+        settings.arm,
+        settings.model,
+        settings.mpc,
+        hessian=settings.hessian,
+        method=settings.method,
+        announce=announce,
+    )
 
 
 def work_in_processes(

@@ -18,7 +18,7 @@ from ttdm_ros.training.bag_data import BagData
 from ttdm_ros.training.chunk_work import Chunk, Executor, make_differentiator, work_in_processes, work_on_ray
 from ttdm_ros.training.config import SamplingConfig
 from ttdm_ros.training.dataset import spaced_starts
-from ttdm_ros.training.sensitivities import Hessian, SampleSensitivities
+from ttdm_ros.training.sensitivities import Hessian, Method, SampleSensitivities
 from ttdm_ros.training.sensitivity_file import chunk_file, read_chunks
 from ttdm_ros.training.sensitivity_manifest import BagEntry, Manifest, write_entry, write_manifest
 from ttdm_ros.training.store import Store
@@ -60,6 +60,7 @@ class ExportSettings:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     mpc: MpcConfig = field(default_factory=MpcConfig)
     hessian: Hessian = "exact"
+    method: Method = "own"
 
     @property
     def manifest(self) -> Manifest:
@@ -70,6 +71,7 @@ class ExportSettings:
             model=self.model.name,
             model_fingerprint=self.model.fingerprint,
             hessian=self.hessian,
+            method=self.method,
             p=self.p,
             sampling=self.sampling,
             mpc=self.mpc,

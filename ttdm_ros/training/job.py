@@ -10,7 +10,7 @@ from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.systems.arm import Arm
 from ttdm_ros.training.chunk_work import Executor
 from ttdm_ros.training.config import SamplingConfig, TrainingConfig
-from ttdm_ros.training.sensitivities import Hessian
+from ttdm_ros.training.sensitivities import Hessian, Method
 from ttdm_ros.training.weightings import Weighting, find_weighting
 
 
@@ -30,6 +30,7 @@ class TrainingJob:
     model: PredictionModel = field(default_factory=lambda: PredictionModel.nominal())
     """Whose sensitivities are taken; see ``ExportSettings``."""
     hessian: Hessian = "exact"
+    method: Method = "own"
     sensitivities: Path | None = None
     """Folder of sensitivities, made here if it is missing; by default one in ``out``."""
     name: str = ""

@@ -87,7 +87,13 @@ def train_from_bags(
     bags = tuple(read_bag_data(bag, job.arm, job.sampling, namespace=job.namespace, store=store) for bag in job.bags)
     trajectories = [trajectory for bag in bags for trajectory in bag.trajectories]
     settings = ExportSettings(
-        arm=job.arm, model=job.model, p=job.config.p, sampling=job.sampling, mpc=job.mpc, hessian=job.hessian
+        arm=job.arm,
+        model=job.model,
+        p=job.config.p,
+        sampling=job.sampling,
+        mpc=job.mpc,
+        hessian=job.hessian,
+        method=job.method,
     )
     nominal = nominal_batch(job.arm)
     config = job.config
@@ -232,6 +238,7 @@ def _provenance(outcome: TrainingOutcome, of: ModelOutcome) -> dict[str, Any]:
             "model": job.model.name,
             "model_fingerprint": job.model.fingerprint,
             "hessian": job.hessian,
+            "method": job.method,
             "solved": int(sensitivities.good.sum()),
             "not_solved": dict(sensitivities.reasons),
             "mpc": job.mpc.model_dump(mode="json"),

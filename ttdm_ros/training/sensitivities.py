@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.errors import SolverError
 from ttdm_ros.mpc.config import MpcConfig
+from ttdm_ros.mpc.sensitivity.acados_exact import AcadosExactSolver
 from ttdm_ros.mpc.sensitivity.exact import ExactSolver, Solution, Status, metric
 from ttdm_ros.mpc.solver import MpcSolver
 from ttdm_ros.systems.arm import Arm
@@ -19,6 +20,7 @@ from ttdm_ros.training.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 Hessian = Literal["exact", "gauss_newton"]
+Method = Literal["own", "acados"]
 
 FAR = 5.0  # [N·m] an acados step larger than this is worth another one before Newton's method takes over
 MOST_ITERATIONS = 12  # of acados, from a cold start
@@ -63,6 +65,7 @@ class Differentiator:
         config: MpcConfig | None = None,
         *,
         hessian: Hessian = "exact",
+        method: Method = "own",
         announce: Callable[[str], None] | None = None,
     ) -> None:
         """Prepare both solvers.
@@ -73,11 +76,14 @@ class Differentiator:
             config: of the problem; defaults if left out.
             hessian: ``exact``: of the Lagrangian; ``gauss_newton``: acados' own, always convex, but its derivatives
                 neglect the curvature of the dynamics.
+            method: what differentiates the solution: this package, or acados, where the installed one can.
             announce: told, in a sentence, when something has to be compiled.
 
         Raises:
-            SolverError: acados or a compiler is missing.
+            SolverError: acados or a compiler is missing, or acados cannot differentiate what is asked for.
         """
+        if method == "acados" and hessian != "exact":
+            raise SolverError("acados differentiates with the exact Hessian only; take that one, or the method 'own'")
         self.config = config or MpcConfig()
         self._options: dict[str, Any] = {}
         if hessian == "gauss_newton":
@@ -87,7 +93,11 @@ class Differentiator:
                 "tolerance": GAUSS_NEWTON_TOLERANCE,
             }
         self._rough = MpcSolver(arm, model, self.config, announce=announce)
-        self._exact = ExactSolver(arm, model, self.config)
+        self._exact = (
+            AcadosExactSolver(arm, model, self.config, announce=announce)
+            if method == "acados"
+            else ExactSolver(arm, model, self.config)
+        )
 
     def samples(self, trajectory: Trajectory, starts: NDArray[np.intp], p: int) -> SampleSensitivities:
         """Return the sensitivities at samples of a trajectory, for rollouts of ``p`` steps.

@@ -35,6 +35,7 @@ def describe(folder: Path) -> "RenderableType":
     table.add_row("robot", f"{manifest.robot} ({manifest.arm})")
     table.add_row("model", f"{manifest.model} ({manifest.model_fingerprint})")
     table.add_row("Hessian", manifest.hessian.replace("_", " "))
+    table.add_row("differentiated by", "acados" if manifest.method == "acados" else "this package")
     table.add_row("rollouts", f"{manifest.p} steps")
     sampling = manifest.sampling
     table.add_row(

@@ -16,7 +16,7 @@ from ttdm_ros.errors import SensitivityError
 from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.training.atomic import replace_file
 from ttdm_ros.training.config import SamplingConfig
-from ttdm_ros.training.sensitivities import Hessian
+from ttdm_ros.training.sensitivities import Hessian, Method
 
 MANIFEST = "manifest.json"
 BAG = "bag.json"
@@ -45,6 +45,7 @@ class Manifest(Config):
     """Name of the model that predicted."""
     model_fingerprint: str
     hessian: Hessian = "exact"
+    method: Method = "own"
     p: int
     """Steps of the rollouts."""
     sampling: SamplingConfig
@@ -166,5 +167,5 @@ def check(folder: Path, wanted: Manifest) -> None:
 def _settings(manifest: Manifest) -> dict[str, Any]:
     """Return every setting by its name."""
     content = manifest.model_dump(mode="json")
-    flat = {key: content[key] for key in ("p", "hessian", "chunk", "version")}
+    flat = {key: content[key] for key in ("p", "hessian", "method", "chunk", "version")}
     return flat | content["sampling"] | {f"mpc.{key}": value for key, value in content["mpc"].items()}

@@ -33,6 +33,8 @@ class Status(IntEnum):
     """The reduced Hessian is not positive definite: no strict minimum."""
     NOT_FINITE = 3
     """A step was not finite."""
+    NOT_CONFIRMED = 4
+    """acados, asked for its own sensitivities, does not end at the solution; see ``AcadosExactSolver``."""
 
 
 class _Report(ctypes.Structure):
