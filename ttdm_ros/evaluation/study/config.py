@@ -69,7 +69,7 @@ class StudyConfig(Config):
     """Each is a study of its own: recordings, noise, first weights, and the split into training and validation."""
     rounds: Positive = 3
     """Round 0 is recorded with the nominal model, each further one with the one-step checkpoint of the round before; a
-    round's models learn of all recordings so far. All of ``p`` is looked at in the first round and in the last one."""
+    round's models learn of all recordings so far. All of ``p`` is looked at in the last one."""
     p: Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(min_length=1)] = (1, 2, 4, 8)
     p_compared: int = 4
     """Steps of the rollouts where nothing else is said; one of ``p``."""

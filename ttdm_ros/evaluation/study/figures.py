@@ -36,24 +36,19 @@ class Figures:
         self._compared = order
 
     def reduction_by_p(self) -> Canvas:
-        """Reduction against the length of the rollouts, in the first round and in the last."""
+        """Reduction against the length of the rollouts; last round."""
         canvas = Canvas(_WIDTH, 3.6, with_png=True)
         with canvas as figure:
-            shown = sorted({0, self._study.rounds - 1})
-            grid = np.atleast_1d(figure.subplots(1, len(shown), sharey=True))
-            for axes, number in zip(grid, shown, strict=True):
-                for i, name in enumerate(self._compared):
-                    found = [
-                        against(stated(self._study, self._rows, p=p, round=number), name, BASELINE).reduction
-                        for p in self._study.p
-                    ]
-                    self._points(axes, np.arange(len(found)), found, name, i)
-                axes.set_xticks(range(len(self._study.p)), [str(p) for p in self._study.p])
-                axes.set_xlabel("steps p of the rollouts")
-                axes.set_title(f"round {number}", loc="left")
-                axes.axhline(0.0, color=GREY, linewidth=0.8)
-            grid[0].set_ylabel(f"reduction of the excess against {BASELINE}")
-            grid[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+            axes = figure.subplots(1, 1)
+            for i, name in enumerate(self._compared):
+                drives = [stated(self._study, self._rows, p=p) for p in self._study.p]
+                found = [against(each, name, BASELINE).reduction for each in drives]
+                self._points(axes, np.arange(len(found)), found, name, i)
+            axes.set_xticks(range(len(self._study.p)), [str(p) for p in self._study.p])
+            axes.set_xlabel("steps p of the rollouts")
+            axes.axhline(0.0, color=GREY, linewidth=0.8)
+            axes.set_ylabel(f"reduction of the excess against {BASELINE}")
+            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         return canvas
 
     def excess_by_capacity(self) -> Canvas | None:

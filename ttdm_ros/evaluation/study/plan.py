@@ -61,7 +61,7 @@ def _main(study: StudyConfig) -> Iterator[Cell]:
     last = study.rounds - 1
     for seed in study.seeds:
         for number in range(study.rounds):
-            for p in study.p if number in (0, last) else (study.p_compared,):
+            for p in study.p if number == last else (study.p_compared,):
                 is_stated = p == study.p_compared and number == last
                 yield Cell(
                     experiment="main",

@@ -89,23 +89,22 @@ def compare(own: Array, other: Array, *, seed: int = 0) -> Comparison:
 def reduction_of(own: Array, other: Array, *, seed: int = 0) -> Interval:
     """Return 1 - median(own) / median(other) with its interval."""
     random = np.random.default_rng(seed)
-    seeds = random.integers(0, own.shape[0], (DRAWS, own.shape[0]))
-    references = random.integers(0, own.shape[1], (DRAWS, own.shape[1]))
-    values = np.array(
-        [_reduction(own[np.ix_(s, r)], other[np.ix_(s, r)]) for s, r in zip(seeds, references, strict=True)]
-    )
+    seeds = random.integers(0, own.shape[0], (DRAWS, own.shape[0], 1))
+    references = random.integers(0, own.shape[1], (DRAWS, 1, own.shape[1]))
+    values = _reduction(own[seeds, references], other[seeds, references])
     finite = values[np.isfinite(values)]
     low, high = (
         np.quantile(finite, [0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL]) if len(finite) else (float("nan"), float("nan"))
     )
-    return Interval(value=_reduction(own, other), low=float(low), high=float(high))
+    return Interval(value=float(_reduction(own[None], other[None])[0]), low=float(low), high=float(high))
 
 
-def _reduction(own: Array, other: Array) -> float:
-    a, b = float(np.median(own)), float(np.median(other))
-    if not np.isfinite(b) or b <= 0.0:
-        return float("nan")
-    return 1.0 - a / b if np.isfinite(a) else float("-inf")
+def _reduction(own: Array, other: Array) -> Array:
+    """Return 1 - median(own) / median(other) of tables (n, seeds, references); not a number where that is no ratio."""
+    a, b = (np.median(each.reshape(len(each), -1), axis=1) for each in (own, other))
+    usable = np.isfinite(b) & (b > 0.0)
+    reduction: Array = np.where(usable, 1.0 - a / np.where(usable, b, 1.0), np.nan)
+    return reduction
 
 
 def summarise(table: Array) -> dict[str, float]:

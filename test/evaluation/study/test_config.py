@@ -1,0 +1,59 @@
+"""Studies: those that ship, and what is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ttdm_ros.errors import ConfigError
+from ttdm_ros.evaluation.study.config import StudyConfig, load_study
+from ttdm_ros.evaluation.study.plan import cells, rounds
+
+
+@pytest.mark.parametrize("name", ["arm", "quick"])
+def test_the_studies_that_ship_name_every_piece_once(name: str) -> None:
+    study = load_study(name)
+    names = [cell.name for cell in cells(study)] + [each.name for stage in rounds(study) for each in stage]
+    assert len(set(names)) == len(names)
+    assert len(study.seeds) * len(study.variants) == sum(cell.experiment == "variants" for cell in cells(study))
+
+
+def test_the_study_of_the_paper_has_what_its_claims_need() -> None:
+    study = load_study("arm")
+    assert len(study.seeds) >= 5
+    assert set(study.p) >= {1, 4}
+    assert study.p_compared == 4
+    assert {"mse", "variance", "sensitivity", "sensitivity_mean"} <= set(study.weightings)
+    stated = [cell for cell in cells(study) if cell.experiment == "main" and cell.round == study.rounds - 1]
+    assert {cell.seed for cell in stated} == set(study.seeds)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"weightings": ["mse", "sensitivty"]}, "there is no weighting 'sensitivty'; known: mse, "),
+        ({"weightings": ["sensitivity"]}, "weightings must hold mse"),
+        ({"seeds": [1, 1]}, "seeds must name each value once"),
+        ({"peers": ["sensitivity"]}, "weightings and peers must name each value once"),
+        ({"p_compared": 4}, "p_compared must be one of p"),
+        ({"p": [9], "p_compared": 9}, "less than or equal to 8"),
+        ({"references": {"random": 0}}, "there must be a reference"),
+        ({"sampling": {"dt": 0.04}}, "must be mpc.dt"),
+        ({"wieghtings": ["mse"]}, "wieghtings"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    make_study: Callable[..., StudyConfig], changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        make_study(**changes)
+
+
+def test_a_study_that_is_not_there_is_named_beside_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"arm.*quick"):
+        load_study("arms")
+    path = tmp_path / "mine.yaml"
+    path.write_text("weightings: [mse]\nspecification: {hidden: [8]\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml"):
+        load_study(path)

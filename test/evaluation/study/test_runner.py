@@ -1,0 +1,88 @@
+"""A whole study, as small as one can be: resumed, and refused where something does not fit."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ttdm_ros.errors import TtdmError
+from ttdm_ros.evaluation.study.config import StudyConfig
+from ttdm_ros.evaluation.study.folder import StudyFolder
+from ttdm_ros.evaluation.study.runner import StudyProgress, run_study
+from ttdm_ros.evaluation.study.weights import draw_weights
+
+Make = Callable[..., StudyConfig]
+
+
+@pytest.fixture(scope="module")
+def done(make_study: Make, tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyConfig, StudyFolder]:
+    study = make_study(variants=[{"name": "newton", "hessian": "gauss_newton", "sensitivities": "checkpoint"}])
+    folder = StudyFolder(tmp_path_factory.mktemp("study"))
+    run_study(study, folder, jobs=1)
+    return study, folder
+
+
+def test_every_model_drives_every_reference(done: tuple[StudyConfig, StudyFolder]) -> None:
+    study, folder = done
+    reports: list[StudyProgress] = []
+    rows = run_study(study, folder, on_progress=reports.append)
+    assert reports == []  # nothing was left to do
+    drives = [(row["experiment"], row["weighting"], row["reference"]) for row in rows]
+    main = [("main", name, "random 0") for name in ("one_step", "mse", "sensitivity")]
+    assert drives == [*main, *(("variants", name, "random 0") for name in ("one_step", "sensitivity"))]
+    assert all(row["completed"] and np.isfinite(row["excess"]) for row in rows)
+    # Twenty steps of training are not much, but the oracle knows 1.5 kg that the nominal model does not.
+    assert rows[0]["nominal_excess"] > 0.1
+
+
+def test_what_is_finished_is_not_done_again_and_comes_out_the_same(done: tuple[StudyConfig, StudyFolder]) -> None:
+    study, folder = done
+    main, variant = (folder.cell(name) for name in ("main_seed0_round0_p1_2", "variants_seed0_round0_p1_2_newton"))
+    before, stamp = main.read_text(), variant.stat().st_mtime_ns
+    main.unlink()
+    reports: list[StudyProgress] = []
+    run_study(study, folder, jobs=1, on_progress=reports.append)
+    assert main.read_text() == before
+    assert variant.stat().st_mtime_ns == stamp
+    assert (reports[-1].stage, reports[-1].done, reports[-1].total) == ("training and driving", 1, 1)
+
+
+def test_the_weights_along_the_recordings_are_drawn(done: tuple[StudyConfig, StudyFolder]) -> None:
+    svg = draw_weights(*done).svg("weights")
+    assert "panda_joint7" in svg
+    assert "k = 1" in svg
+
+
+def test_a_folder_of_another_study_is_refused(done: tuple[StudyConfig, StudyFolder], make_study: Make) -> None:
+    _, folder = done
+    with pytest.raises(TtdmError, match="holds a study with other settings; choose another folder"):
+        run_study(make_study(seeds=[7]), folder)
+
+
+def test_a_damaged_result_is_named(make_study: Make, tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    folder.open(make_study())
+    result = folder.cell("x")
+    result.parent.mkdir()
+    result.write_text('{"rows": [')
+    with pytest.raises(TtdmError, match=r"x\.json cannot be read .*; delete it"):
+        folder.read(result)
+    recording = folder.drives("y")
+    recording.parent.mkdir()
+    recording.write_bytes(b"PK")
+    with pytest.raises(TtdmError, match=r"y\.npz cannot be read .*; delete it"):
+        folder.read_arrays(recording)
+
+
+def test_a_folder_that_cannot_be_written_is_told(make_study: Make, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TtdmError, match="cannot be written"):
+        StudyFolder(tmp_path / "file" / "study").open(make_study())
+
+
+def test_results_are_json_whatever_was_found(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    folder.write(tmp_path / "a.json", {"x": float("nan"), "y": np.float64(1.0)})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": None, "y": 1.0}
