@@ -8,13 +8,16 @@ export VENV PYTHON
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format benchmark lock clean
+.PHONY: help venv franka demo test lint format benchmark lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '@' 2>/dev/null
 
 venv: ## virtual environment with everything that is needed (a fraction of a second when nothing changed)
 	@tools/setup.sh
+
+franka: ## virtual environments of the Franka driver (.venv-franka) and of the simulator that tests it
+	@tools/setup_franka.sh
 
 demo: venv ## a simulated Panda is driven, learned from and driven again; the report lands in demo_output/
 	@$(BIN)/ttdm demo $(ARGS)
@@ -34,9 +37,9 @@ format: venv ## let ruff format and repair what it can
 benchmark: venv ## solver times on this machine
 	@$(BIN)/ttdm benchmark $(or $(ARGS),solver)
 
-lock: venv ## resolve requirements.in again and rewrite requirements.lock
+lock: venv ## resolve all requirements*.in again and rewrite their lock files
 	@$(BIN)/python tools/lock.py
 
 clean: ## remove the virtual environment and everything that was generated here
-	rm -rf $(VENV) build install log demo_output .mypy_cache .ruff_cache .pytest_cache ttdm_ros.egg-info
+	rm -rf $(VENV) .venv-franka build install log demo_output .mypy_cache .ruff_cache .pytest_cache ttdm_ros.egg-info
 	find ttdm_ros test tools launch -name __pycache__ -type d -prune -exec rm -rf {} +

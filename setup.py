@@ -34,6 +34,7 @@ setup(
         f"{PACKAGE}.dynamics": ["csrc/*"],
         f"{PACKAGE}.mpc": ["csrc/*"],
         f"{PACKAGE}.mpc.sensitivity": ["csrc/*"],
+        f"{PACKAGE}.plants.franka": ["csrc/*"],
         f"{PACKAGE}.evaluation": ["templates/*.html"],
     },
     data_files=[
@@ -68,6 +69,8 @@ setup(
         "test": ["pytest", "pytest-timeout"],  # by this name colcon knows that pytest runs the tests
         "tensorboard": ["tensorboard"],
         "ray": ["ray"],
+        "franka": ["aiofranka==0.9.*", "mujoco", "pylibfranka==0.21.*"],  # the FR3; a loop compiled for this libfranka
+        "panda": ["panda-python==1.1.*"],  # the Panda (FER), with libfranka 0.9
     },
     zip_safe=False,
     entry_points={
@@ -76,6 +79,8 @@ setup(
             "mpc_controller = ttdm_ros.nodes.mpc_controller:main",
             "recorder = ttdm_ros.nodes.recorder:main",
             "simulator = ttdm_ros.nodes.simulator:main",
+            "franka_driver = ttdm_ros.nodes.franka_driver:main",
+            "holder = ttdm_ros.nodes.holder:main",
             "export_sensitivities = ttdm_ros.commands.executables:export_sensitivities",
             "trainer = ttdm_ros.commands.executables:trainer",
         ],

@@ -39,7 +39,7 @@ ROSDEP_KEYS = {
 WITHOUT_ROSDEP_KEY = {"acados_template", "lz4", "mcap", "safetensors", "zstandard"}
 PIP_NAMES = {"pinocchio": "pin", "yaml": "pyyaml"}
 BY_HAND = {"acados_template"}  # a folder of the environment, see docs/installation.md
-OPTIONAL = {"ament_index_python", "ray"}
+OPTIONAL = {"ament_index_python", "ray", "aiofranka", "franka_sim", "panda_py", "pylibfranka"}
 
 
 @cache
@@ -125,6 +125,16 @@ def test_the_lock_pins_everything_that_is_required() -> None:
     wanted = requirement_names((ROOT / "requirements.in").read_text(encoding="utf-8").splitlines())
     wanted |= requirement_names(setup_arguments()["install_requires"])
     assert wanted - requirement_names(pins) == set()
+
+
+def test_the_franka_drivers_lock_pins_what_its_extra_asks_for_and_the_driver_imports() -> None:
+    pinned = requirement_names((ROOT / "requirements-franka.lock").read_text(encoding="utf-8").splitlines())
+    extra = requirement_names(setup_arguments()["extras_require"]["franka"])
+    wanted = requirement_names((ROOT / "requirements-franka.in").read_text(encoding="utf-8").splitlines())
+    assert {"aiofranka", "pylibfranka"} <= extra
+    assert (extra | wanted) - pinned == set()
+    simulator = (ROOT / "requirements-franka-sim.lock").read_text(encoding="utf-8")
+    assert "franka-sim==" in simulator
 
 
 @pytest.mark.parametrize("entry", setup_arguments()["entry_points"]["console_scripts"])

@@ -14,6 +14,7 @@ Examples:
   ttdm demo
   ttdm demo --task rectangle --plant ideal --output /tmp/rectangle
   ttdm demo --no-learning --robot fr3 --duration 5
+  ttdm demo --robot fr3 --franka
 """
 
 import argparse
@@ -39,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model", default="nominal", help="model of models/, or a path to a bundle (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--franka", action="store_true", help="an FR3 behind its network protocol, with its driver (make franka)"
     )
     parser.add_argument("--no-learning", action="store_true", help="drive the path once and report")
     parser.add_argument(
@@ -66,6 +70,7 @@ def run(given: argparse.Namespace) -> int:
         task=given.task,
         plant=given.plant,
         model=given.model,
+        franka=given.franka,
         learn=not given.no_learning,
         duration=given.duration,
         domain=given.domain,

@@ -6,6 +6,7 @@ it while the arm holds its pose; the path is driven again, and half-way the new 
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -14,10 +15,14 @@ from ttdm_ros.evaluation.child_commands import train_command
 from ttdm_ros.evaluation.demo_folder import DemoFolder
 from ttdm_ros.evaluation.demo_session import DemoSession, node_environment
 from ttdm_ros.evaluation.demo_view import DemoView
+from ttdm_ros.evaluation.franka_session import PATIENT, SPARING, start_driver, start_simulated_robot
 from ttdm_ros.evaluation.interruption import ended_by_signals
 from ttdm_ros.evaluation.processes import ProcessGroup
 from ttdm_ros.evaluation.ros_domain import free_domain
 from ttdm_ros.paths import find_config
+
+if TYPE_CHECKING:
+    from ttdm_ros.systems.arm import Arm
 
 EXPLORATION = 0.04  # share of the torque limits, in the lesson
 STALE_PERIODS = 50.0  # robot, controller, recorder and training share one machine here, which may be busy
@@ -39,6 +44,7 @@ class DemoOptions:
         task: task of config/tasks, or a path to a file.
         plant: plant of config/plants, or a path to a file.
         model: model of models/, or a path to a bundle; the one to begin with.
+        franka: the arm is an FR3 behind its network protocol, simulated by franka-sim, with its driver.
         learn: train a model and exchange it; otherwise the path is driven once.
         duration: seconds of tracking after which a demo without learning ends; None for the end of the task.
         domain: ROS domain; None for one that is free.
@@ -52,6 +58,7 @@ class DemoOptions:
     task: str = "demo"
     plant: str = "payload_friction"
     model: str = "nominal"
+    franka: bool = False
     learn: bool = True
     duration: float | None = None
     domain: int | None = None
@@ -80,7 +87,7 @@ def run_demo(options: DemoOptions, console: Console) -> DemoFolder:
     if moved is not None:
         console.print(f"The earlier run is now in {moved}", highlight=False)
     with ended_by_signals(folder.path, console), ProcessGroup() as group, DemoView(console) as view:
-        problem = _drive(options, folder, group, view)
+        problem = _drive(options, arm, folder, group, view)
         view.stage("stopping")
         for ended in group.stop_all():
             if ended.problem and not problem:
@@ -105,16 +112,19 @@ def run_demo(options: DemoOptions, console: Console) -> DemoFolder:
     return folder
 
 
-def _drive(options: DemoOptions, folder: DemoFolder, group: ProcessGroup, view: DemoView) -> str | None:
+def _drive(options: DemoOptions, arm: "Arm", folder: DemoFolder, group: ProcessGroup, view: DemoView) -> str | None:
     """Run the nodes from start to end; the result says what went wrong, None if nothing."""
     robot = {"robot": options.robot, "base_frame": options.base_frame, "tip_frame": options.tip_frame}
     environment = node_environment(free_domain() if options.domain is None else options.domain, folder.logs)
     session = DemoSession(group, view, logs=folder.logs, environment=environment, robot=robot)
+    if options.franka:
+        start_simulated_robot(group, arm, options.plant, folder=folder.logs)
+        start_driver(group, {"robot": options.robot} | SPARING | PATIENT, folder=folder.logs, environment=environment)
     # The same order and the same files as launch/panda_mpc.launch.py. The recorder comes first and misses nothing.
     session.record(folder.lesson if options.learn else folder.bag)
     controller = {"model": options.model, "task": options.task, "controller.stale_periods": STALE_PERIODS}
     exploration = {"controller.exploration": EXPLORATION} if options.learn else {}
-    session.start(plant=options.plant, controller=controller | exploration)
+    session.start(plant=None if options.franka else options.plant, controller=controller | exploration)
     try:
         if options.learn:
             _learn(session, options, folder)

@@ -79,7 +79,7 @@ class MpcController(LifecycleNodeMixin, Node):
         self._loop: ControlLoop | None = None
         self._is_active = False
         self._states = StateSource(self)
-        self._topics = ControllerTopics(self, self.arm, config.mpc)
+        self._topics = ControllerTopics(self, self.arm, config.mpc, law=config.publish_law)
         self._at_rest = self.create_guard_condition(self._on_rest, callback_group=self._transitions)
         self.create_subscription(PoseStamped, topics.TARGET, self._on_target, 1)
         self.create_service(Trigger, "~/drive_again", self._on_drive_again)

@@ -26,5 +26,7 @@ class MpcControllerConfig(Config):
     """Predictions published a second [Hz]; 0 for none."""
     swap_share: float = Field(default=0.25, gt=0.0, le=1.0)
     """Share of the torque limits by which a new model may change the first torque; beyond, it is refused."""
+    publish_law: bool = False
+    """Also publish u_ff, x_ref and K at every solve, for a driver that closes the loop itself (franka_driver)."""
     controller: ControllerConfig = ControllerConfig()
     mpc: MpcConfig = MpcConfig()

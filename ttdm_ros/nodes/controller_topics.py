@@ -1,5 +1,7 @@
 """Everything the node ``mpc_controller`` publishes."""
 
+import math
+
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Point, Transform, Twist
@@ -9,15 +11,17 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import ColorRGBA, Float64MultiArray, String
-from trajectory_msgs.msg import MultiDOFJointTrajectory, MultiDOFJointTrajectoryPoint
+from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory, MultiDOFJointTrajectoryPoint
 from visualization_msgs.msg import Marker, MarkerArray
 
 from ttdm_ros import topics
-from ttdm_ros.control.controller import Solve
+from ttdm_ros.control.controller import Answer, Solve
 from ttdm_ros.control.phase import Phase
 from ttdm_ros.control.tip import tip_motion, tip_poses
 from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.nodes.cdr import MessageTemplate
+from ttdm_ros.nodes.law_message import LawTemplate
+from ttdm_ros.plants.franka.law import MOST_POINTS
 from ttdm_ros.systems.arm import Arm
 
 Array = NDArray[np.float64]
@@ -28,13 +32,14 @@ _EVENTS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _LATEST = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _MARKERS = "mpc_controller/markers"
 _PATH_POINTS = 200  # of a path that is shown
+_LAW_AHEAD_S = 0.1  # of the plan, in a law: longer than a driver waits for the next one
 
 
 class ControllerTopics:
     """Publishers, and the messages that change in their numbers only, serialised beforehand."""
 
-    def __init__(self, node: Node, arm: Arm, mpc: MpcConfig) -> None:
-        """Make the publishers."""
+    def __init__(self, node: Node, arm: Arm, mpc: MpcConfig, *, law: bool = False) -> None:
+        """Make the publishers; ``law``: also the one of the law, for a driver that closes the loop itself."""
         self._node, self._arm = node, arm
         zeros = [0.0] * len(arm.joint_names)
         self._command = MessageTemplate(Float64MultiArray(data=zeros))
@@ -58,10 +63,27 @@ class ControllerTopics:
         self._model_publisher = create(String, topics.ACTIVE_MODEL, _LATEST)
         self._event_publisher = create(String, topics.EVENTS, _EVENTS)
         self._marker_publisher = create(MarkerArray, _MARKERS, 5)
+        self._law_points = min(mpc.horizon + 1, MOST_POINTS, 1 + math.ceil(_LAW_AHEAD_S / mpc.dt))
+        self._law = LawTemplate(arm.joint_names, self._law_points, mpc.dt) if law else None
+        self._law_publisher = create(JointTrajectory, topics.LAW, _NEWEST) if law else None
 
     def command(self, tau: Array) -> None:
         """Publish joint torques without gravity (7,) [N·m]."""
         self._command_publisher.publish(self._command.fill(None, tau))
+
+    def law(self, answer: Answer, begins_ns: int) -> None:
+        """Publish the law of an answer with a solve whose plan begins at ``begins_ns`` [ns], if it was asked for.
+
+        At that moment it gives the torque that was commanded: what ramp, limits and exploration made of the plan's goes
+        along with the plan.
+        """
+        if self._law is None or self._law_publisher is None:
+            return
+        if answer.solve is None or answer.tau is None or not answer.solve.plan.ok:
+            return
+        plan, n = answer.solve.plan, self._law_points
+        torque = plan.u[np.minimum(np.arange(n), len(plan.u) - 1)] + (answer.tau - plan.u[0])
+        self._law_publisher.publish(self._law.fill(begins_ns, plan.x[:n, :7], plan.x[:n, 7:], torque, -plan.gain))
 
     def solved(self, solve: Solve, stamp_ns: int, delay: float, phase: Phase) -> None:
         """Publish what was wanted of a solve that began with the joint state of ``stamp_ns``, and what it took."""

@@ -30,6 +30,12 @@ KNOWN_TOPICS: dict[str, KnownTopic] = {
     topics.ROBOT_DESCRIPTION: KnownTopic("std_msgs/msg/String", latched=True),
     topics.DIAGNOSTICS: KnownTopic("diagnostic_msgs/msg/DiagnosticArray"),
     topics.CLOCK: KnownTopic("rosgraph_msgs/msg/Clock"),
+    topics.LAW: KnownTopic("trajectory_msgs/msg/JointTrajectory"),
+    topics.FRANKA_MEASURED: KnownTopic("sensor_msgs/msg/JointState"),
+    topics.FRANKA_DESIRED: KnownTopic("sensor_msgs/msg/JointState"),
+    topics.FRANKA_EXTERNAL: KnownTopic("sensor_msgs/msg/JointState"),
+    topics.FRANKA_LOOP: KnownTopic("std_msgs/msg/Float64MultiArray"),
+    topics.FRANKA_EVENTS: KnownTopic("std_msgs/msg/String", latched=True),
 }
 
 

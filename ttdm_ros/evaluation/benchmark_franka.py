@@ -1,0 +1,173 @@
+"""How long, and how steadily, the controller drives a simulated FR3 whose limits are enforced: real processes."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ttdm_ros import topics
+from ttdm_ros.errors import TtdmError
+from ttdm_ros.evaluation.demo_session import DemoSession, node_environment
+from ttdm_ros.evaluation.demo_view import DemoView
+from ttdm_ros.evaluation.franka_session import PATIENT, start_driver, start_simulated_robot
+from ttdm_ros.evaluation.node_command import node_command
+from ttdm_ros.evaluation.processes import ProcessGroup
+from ttdm_ros.evaluation.ros_domain import free_domain
+from ttdm_ros.evaluation.run_metrics import measure_run
+from ttdm_ros.plants.franka.law import LawPhase
+from ttdm_ros.recording.bag import find_bag
+from ttdm_ros.recording.decoders import TABLE, TEXT, TopicDecoder
+from ttdm_ros.recording.reader import inspect, read_bag
+from ttdm_ros.systems.arm import load_arm
+
+Feedback = Literal["driver", "controller"]
+
+_TOPICS = (
+    *(topics.JOINT_STATES, topics.REFERENCE, topics.REFERENCE_JOINTS, topics.TIMING, topics.EVENTS),
+    *(topics.ACTIVE_MODEL, topics.FRANKA_LOOP, topics.FRANKA_EVENTS),
+)
+# A busy machine shall show in the figures, not end the measurement.
+_PATIENCE = {"controller.stale_periods": 100.0, "controller.missed": 1000}
+
+
+def run(
+    *,
+    robot: str = "fr3",
+    seconds: float = 600.0,
+    feedback: Feedback = "driver",
+    plant: str = "payload_friction",
+    task: str = "demo",
+    folder: Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> dict[str, Any]:
+    """Drive a task again and again for so many seconds; print a table, return the figures.
+
+    Args:
+        robot: name that ships, or a path; an FR3.
+        seconds: of driving, by the wall clock [s].
+        feedback: where K (x_ref - x) is added: in the driver's loop, a thousand times a second, or in the controller.
+        plant: of config/plants: payload and friction.
+        task: of config/tasks.
+        folder: for the bag and the logs; thrown away afterwards if left out.
+        progress: told the share that is done, now and then.
+
+    Returns:
+        ``seconds`` and ``robot_seconds`` (by the robot's clock), ``drives``, ``cycles`` and ``missing_cycles``,
+        ``reflexes`` (what the driver told of motions that ended), ``stops`` (of the guard, before the end);
+        ``period_ms`` and ``busy_ms`` (``p50``, ``p99``, ``max``); ``success_rate`` (``mean``, ``p1``, ``min``);
+        ``rmse_mm`` of the tip, ``late_solves``, ``failed_solves``, ``solves``, and the longest time between two solves,
+        ``longest_silence_ms``.
+
+    Raises:
+        TtdmError: a process ended early or badly, or the controller found a fault.
+    """
+    arm = load_arm(robot)
+    with tempfile.TemporaryDirectory(prefix="ttdm_franka_") as name:
+        home = folder or Path(name)
+        home.mkdir(parents=True, exist_ok=True)
+        with ProcessGroup() as group, DemoView(Console(quiet=True)) as view:
+            environment = node_environment(free_domain(), home)
+            start_simulated_robot(group, arm, plant, folder=home)
+            record = node_command("recorder", {"output_folder": str(home), "name": "bag", "topics": list(_TOPICS)})
+            group.start("recorder", record, log=home / "recorder.log", environment=environment)
+            start_driver(group, {"robot": robot, "detail_rate": 1000} | PATIENT, folder=home, environment=environment)
+            session = DemoSession(group, view, logs=home, environment=environment, robot={"robot": robot})
+            law = {"publish_law": feedback == "driver"}
+            session.start(plant=None, controller={"task": task} | law | _PATIENCE)
+            session.follow("tracking")
+            began, drives = time.monotonic(), 1
+            while (elapsed := time.monotonic() - began) < seconds:
+                if progress is not None:
+                    progress(elapsed / seconds)
+                if session.phase == "holding":
+                    session.ask(call="drive_again")
+                    session.follow("tracking")
+                    drives += 1
+                session.watch(0.2, show=False)
+            if problems := [ended.problem for ended in group.stop_all() if ended.problem]:
+                raise TtdmError(problems[0])
+        figures = {"robot": arm.name, "feedback": feedback, "seconds": elapsed, "drives": drives}
+        figures |= _loop_figures(home / "bag")
+        recording = read_bag(home / "bag", joints=arm.joint_names, require=(topics.TIMING,))
+        assert recording.timing is not None, "it is required"
+        metrics = measure_run(recording, arm, inspect(home / "bag"))
+        figures |= {
+            "rmse_mm": None if metrics.tracking is None else metrics.tracking.rmse_mm,
+            "late_solves": metrics.control.missed_deadlines if metrics.control else None,
+            "failed_solves": metrics.control.failures if metrics.control else None,
+            "solves": metrics.control.solves if metrics.control else None,
+            "longest_silence_ms": 1e-6 * float(np.diff(recording.timing.publish_time_ns).max()),
+        }
+    _print(figures)
+    return figures
+
+
+def _loop_figures(bag: Path) -> dict[str, Any]:
+    wanted = {f"/{topics.FRANKA_LOOP}": TABLE, f"/{topics.FRANKA_EVENTS}": TEXT}
+    decoders = {topic: TopicDecoder(topic, kind) for topic, kind in wanted.items()}
+    for message in find_bag(bag).messages():
+        if message.topic in decoders:
+            decoders[message.topic].add(message)
+    loop, events = (decoders[topic].take() for topic in wanted)
+    if loop is None or events is None:
+        raise TtdmError("the bag lacks what the driver tells; see that the disk is not full")
+    column = {name: loop.values[:, i] for i, name in enumerate(topics.FRANKA_LOOP_COLUMNS)}
+    follows = column["law_phase"] == LawPhase.FOLLOWING
+    period, busy = 1e-3 * column["period_us"][follows], 1e-3 * column["busy_us"][follows]
+    rate, robot_time = column["success_rate"][follows], column["robot_time"][follows]
+    steps = np.diff(robot_time)
+    return {
+        "robot_seconds": float(robot_time[-1] - robot_time[0]),
+        "cycles": int(follows.sum()),
+        "missing_cycles": int(np.round(1e3 * steps[(steps > 0.0015) & (steps < 0.5)]).sum()),
+        "reflexes": [text for text in events.text if "no motion" in text],
+        "stops": [text for text in events.text if "commands stopped coming" in text][:-1],
+        "period_ms": _spread(period),
+        "busy_ms": _spread(busy),
+        "success_rate": {
+            "mean": float(rate.mean()),
+            "p1": float(np.percentile(rate, 1)),
+            "min": float(rate.min()),
+        },
+    }
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    return {
+        "p50": float(np.percentile(values, 50)),
+        "p99": float(np.percentile(values, 99)),
+        "max": float(values.max()),
+    }
+
+
+def _print(figures: dict[str, Any]) -> None:
+    table = Table(title=f"driving {figures['robot']}, feedback in the {figures['feedback']}", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    period, busy, rate = figures["period_ms"], figures["busy_ms"], figures["success_rate"]
+    for label, value in (
+        ("driven", f"{figures['seconds']:.0f} s, {figures['drives']} times"),
+        ("by the robot's clock", f"{figures['robot_seconds']:.0f} s, {figures['cycles']} cycles"),
+        ("cycles missing in the bag", str(figures["missing_cycles"])),
+        ("reflexes", str(len(figures["reflexes"]))),
+        ("stops by the guard", str(len(figures["stops"]))),
+        ("period of the loop, p50 / p99 / max", " / ".join(f"{period[k]:.2f}" for k in period) + " ms"),
+        ("from state to command, p50 / p99 / max", " / ".join(f"{busy[k]:.3f}" for k in busy) + " ms"),
+        ("success rate, mean / p1 / lowest", " / ".join(f"{rate[k]:.4f}" for k in rate)),
+        ("longest time between two solves", f"{figures['longest_silence_ms']:.0f} ms"),
+        ("RMSE of the tip", f"{figures['rmse_mm']:.2f} mm" if figures["rmse_mm"] is not None else "none"),
+        (
+            "late / failed of all solves",
+            f"{figures['late_solves']} / {figures['failed_solves']} of {figures['solves']}",
+        ),
+    ):
+        table.add_row(label, value)
+    console = Console()
+    console.print(table)
+    for text in (*figures["reflexes"], *figures["stops"]):
+        console.print(text, highlight=False, markup=False)

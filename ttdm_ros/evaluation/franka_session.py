@@ -1,0 +1,76 @@
+"""A simulated FR3 behind its network protocol, and the driver that holds it, as processes."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ttdm_ros.errors import TtdmError
+from ttdm_ros.evaluation.node_command import ros_arguments
+from ttdm_ros.evaluation.processes import ProcessGroup
+from ttdm_ros.plants.franka.environment import SERVER, driver_python, own_environment, simulator_python
+
+if TYPE_CHECKING:
+    from ttdm_ros.systems.arm import Arm
+
+ADDRESS = "127.0.7.1"  # of this machine only; libfranka knows one port, so a second server needs another address
+
+PATIENT = {"guard.timeout": 0.4, "guard.pause": 0.5, "guard.first_torque": 10.0}
+"""Of the driver, where robot, controller and recorder share one machine, which may be busy."""
+
+SPARING = {"rate": 500, "detail_rate": 250}
+"""Of the driver, where a recorder that keeps everything runs on the same machine."""
+
+_STARTING_LIMIT_S = 60.0
+_READY = "ready for new client"
+_FIRST = -10  # niceness of what must not wait
+
+
+def start_simulated_robot(
+    group: ProcessGroup, arm: "Arm", plant: str, *, folder: Path, address: str = ADDRESS, name: str = "franka_sim"
+) -> None:
+    """Start the robot, and wait until it takes clients.
+
+    Args:
+        group: that the process belongs to.
+        arm: an FR3.
+        plant: of config/plants: payload and friction.
+        folder: for its model and what it prints.
+        address: of this machine, at which it listens.
+        name: of the process.
+
+    Raises:
+        TtdmError: the simulator is not installed, or ends at once.
+    """
+    from ttdm_ros.plants.config import load_plant
+    from ttdm_ros.plants.franka.mjcf import write_mjcf
+
+    model = write_mjcf(arm, load_plant(plant), folder / f"{name}.xml")
+    log = folder / f"{name}.log"
+    command = [str(simulator_python()), str(SERVER), address]
+    group.start(name, command, log=log, environment=own_environment() | {"FR3_MJCF": str(model)}, niceness=_FIRST)
+    limit = time.monotonic() + _STARTING_LIMIT_S
+    while _READY not in log.read_text(encoding="utf-8", errors="replace"):
+        group.check()
+        if time.monotonic() > limit:
+            raise TtdmError(f"the simulated robot takes no clients after {_STARTING_LIMIT_S:g} s; see {log}")
+        time.sleep(0.05)
+
+
+def start_driver(
+    group: ProcessGroup,
+    parameters: Mapping[str, Any],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    name: str = "franka_driver",
+) -> None:
+    """Start the driver in its own environment; it holds the arm once ``name``.log in ``folder`` says so.
+
+    Raises:
+        TtdmError: its environment is not set up.
+    """
+    command = [str(driver_python()), "-m", "ttdm_ros.nodes.franka_driver"]
+    command += ros_arguments("franka_driver", {"address": ADDRESS} | dict(parameters))
+    variables = dict(environment) | own_environment()
+    group.start(name, command, log=folder / f"{name}.log", environment=variables, niceness=_FIRST)

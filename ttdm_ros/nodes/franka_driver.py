@@ -1,0 +1,248 @@
+"""Node ``franka_driver``: a Franka arm on the topics that a simulated one has.
+
+The control loop, a thousand times a second, is compiled and does not wait for this node: it is in
+``ttdm_ros.plants.franka``. Here its cycles are published, and commands passed on.
+"""
+
+import math
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Literal
+
+import numpy as np
+import rclpy
+from pydantic import Field
+from rclpy.exceptions import ParameterException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import Float64MultiArray
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from ttdm_ros import topics
+from ttdm_ros.config import load
+from ttdm_ros.errors import ConfigError, PlantError, TtdmError
+from ttdm_ros.nodes.franka_topics import FrankaTopics
+from ttdm_ros.nodes.law_message import read_law
+from ttdm_ros.nodes.parameters import read_parameters
+from ttdm_ros.paths import find_config
+from ttdm_ros.plants.franka.address_lock import AddressLock
+from ttdm_ros.plants.franka.config import FrankaSettings
+from ttdm_ros.plants.franka.connection import Kind, connect
+from ttdm_ros.plants.franka.law import Command, LawBlock
+from ttdm_ros.plants.franka.link import LinkError
+from ttdm_ros.plants.franka.robot_clock import RobotClock
+from ttdm_ros.plants.franka.supervisor import Supervisor
+from ttdm_ros.systems.parameters import RobotParameters
+from ttdm_ros.systems.urdf import write_urdf
+
+_NEWEST = QoSProfile(depth=1)
+_TICK_S = 0.001
+_SERVE_EVERY_S, _DIAGNOSTICS_S = 0.01, 1.0
+_LONGEST_FAREWELL_S = 2.0
+_LAW_WINS = 0.6  # share of the guard's timeout for which single torques are passed over after a law
+_CYCLES_A_SECOND = 1000
+
+
+class FrankaDriverConfig(FrankaSettings):
+    """Parameters of the node."""
+
+    robot: str = "fr3"
+    """Name of a robot in config/robots, or a path to its .yaml file: names and torque limits of the joints."""
+    kind: Kind = "fr3"
+    """What is at the address: fr3 (by pylibfranka) or panda (FER, by panda-python)."""
+    rate: Literal[1000, 500, 250, 200, 125, 100] = 1000
+    """Joint states a second [Hz]."""
+    detail_rate: Literal[1000, 500, 250, 200, 125, 100] = 500
+    """Messages a second of what only a robot of metal knows: franka_driver/measured and the like [Hz]."""
+    diagnostics_rate: float = Field(default=1.0, ge=0.1, le=10.0)
+    """Diagnostics a second [Hz]."""
+
+
+class FrankaDriver(Node):
+    """Publishes the cycles of the control loop, and passes commands on to it.
+
+    A command is taken from its queue without the executor, which serves the rest a hundred times a second.
+    """
+
+    def __init__(self, **node_arguments: Any) -> None:
+        """Read the parameters, connect, and hold the arm; ``node_arguments`` are passed on to the node.
+
+        Raises:
+            TtdmError: a parameter or the robot cannot be used, or another program holds the robot.
+        """
+        super().__init__("franka_driver", automatically_declare_parameters_from_overrides=True, **node_arguments)
+        self.config = read_parameters(self, FrankaDriverConfig)
+        if self.get_parameter("use_sim_time").value:
+            raise ConfigError("a robot of metal keeps the wall clock's time; leave use_sim_time off")
+        robot = _read_robot(self.config.robot)
+        self._joints = tuple(joint.name for joint in robot.joints)
+        self._lock = AddressLock(self.config.address)
+        self._link = connect(self.config.kind, self.config)
+        self._topics = FrankaTopics(self, self._joints, robot.name, write_urdf(robot))
+        block = LawBlock(self.config.guard, np.array(robot.limits.effort))
+        self._supervisor = Supervisor(self._link, block, on_event=self._tell)
+        self._robot_clock = RobotClock()
+        self._refusal = ""
+        self._law_until = 0.0
+        self._end_at = math.inf
+        self._torques = self.create_subscription(Float64MultiArray, topics.COMMANDS, self._on_torque, _NEWEST)
+        self._laws = self.create_subscription(JointTrajectory, topics.LAW, self._on_law, _NEWEST)
+        self.create_service(Trigger, "~/recover", self._on_recover)
+        self.create_service(Trigger, "~/stop", self._on_stop)
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self)
+        self._supervisor.begin()
+
+    def stop(self) -> None:
+        """End ``run`` once nobody commands the arm, at most two seconds later; a second call ends it at once.
+
+        Safe in a signal handler.
+        """
+        self._end_at = 0.0 if self._end_at < math.inf else time.monotonic() + _LONGEST_FAREWELL_S
+
+    def run(self) -> None:
+        """Serve until ``stop``, then bring the arm to rest and leave the robot to itself."""
+        served = told = time.monotonic()
+        due = time.monotonic()
+        try:
+            while self._end_at == math.inf or (self._supervisor.following and time.monotonic() < self._end_at):
+                due = max(due + _TICK_S, time.monotonic() - 10 * _TICK_S)
+                time.sleep(max(0.0, due - time.monotonic()))
+                self._take_commands()
+                self._publish(self._supervisor.update())
+                now = time.monotonic()
+                if now - served > _SERVE_EVERY_S:
+                    served = now
+                    self._executor.spin_once(timeout_sec=0.0)
+                if now - told > 1.0 / self.config.diagnostics_rate:
+                    told = now
+                    self._topics.diagnostics(self._supervisor, refusal=self._refusal, notice=self._link.notice)
+                    self._refusal = ""
+        finally:
+            self._supervisor.end()
+
+    # Commands
+
+    def _take_commands(self) -> None:
+        # Laws first, so that a torque of the same moment does not take their place.
+        for subscription, kind, callback in (
+            (self._laws, JointTrajectory, self._on_law),
+            (self._torques, Float64MultiArray, self._on_torque),
+        ):
+            with subscription.handle:
+                taken = subscription.handle.take_message(kind, False)
+            if taken is not None:
+                callback(taken[0])
+
+    def _on_torque(self, message: Float64MultiArray) -> None:
+        if time.monotonic() >= self._law_until:
+            self._pass_on(lambda: Command.of_torque(np.array(message.data)))
+
+    def _on_law(self, message: JointTrajectory) -> None:
+        if self._pass_on(lambda: read_law(message, self._joints, self._robot_clock.robot_time)):
+            self._law_until = time.monotonic() + _LAW_WINS * self.config.guard.timeout
+
+    def _pass_on(self, command: Callable[[], Command]) -> bool:
+        try:
+            followed = self._supervisor.follow(command())
+        except PlantError as error:
+            self._supervisor.refused += 1
+            self._refuse(str(error))
+            return False
+        if not followed:
+            self._refuse(f"there is no motion: {self._supervisor.problem}")
+        return followed
+
+    def _refuse(self, reason: str) -> None:
+        self._refusal = f"commands refused: {reason}"
+        self.get_logger().warning(self._refusal, throttle_duration_sec=1.0)
+
+    # Cycles
+
+    def _publish(self, cycles: np.ndarray) -> None:
+        every, details = (_CYCLES_A_SECOND // rate for rate in (self.config.rate, self.config.detail_rate))
+        moving, idle = self._supervisor.moving, self._supervisor.idle
+        for cycle in cycles:
+            self._topics.note(cycle)
+            wall = float(cycle["wall"]) or time.time()
+            stamp = self._robot_clock.stamp_ns(float(cycle["time"]), wall, may_step=idle)
+            if stamp is None:
+                continue
+            count = round(float(cycle["time"]) * _CYCLES_A_SECOND)
+            # Without a motion joint states are silent, as the arm cannot be commanded: a controller stops then.
+            if moving and count % every == 0:
+                self._topics.joint_state(stamp, cycle)
+            if not moving or count % details == 0:
+                self._topics.details(stamp, cycle)
+                self._topics.loop(stamp, cycle, self._supervisor.status.phase)
+
+    # What is asked
+
+    def _on_recover(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        try:
+            response.message, response.success = self._supervisor.recover(), True
+        except LinkError as error:
+            response.message, response.success = str(error), False
+        return response
+
+    def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self._supervisor.moving
+        if response.success:
+            self._supervisor.hold()
+            response.message = "the arm is braked and held; activate the controller again to go on"
+        else:
+            response.message = f"there is no motion to stop: {self._supervisor.problem}"
+        return response
+
+    def _tell(self, text: str) -> None:
+        self._topics.event(text)
+        log = self.get_logger()
+        if text.startswith("no motion"):
+            log.error(text)
+        else:
+            log.info(text)
+
+
+def _read_robot(name: str) -> RobotParameters:
+    path = find_config("robots", name)
+    if path.suffix == ".urdf":
+        raise ConfigError(f"the driver of a Franka arm reads a parameter file, not {path}; give robot: fr3 or panda")
+    return load(path, RobotParameters)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM; return 0, or 1 after one sentence on standard error."""
+    node: FrankaDriver | None = None
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if node is None:
+            raise SystemExit(0)
+        node.stop()
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # arguments or a parameter file that rclpy cannot read
+        print(f"franka_driver: {re.sub(', at /[^,]*', '', str(error))}", file=sys.stderr)
+        return 1
+    try:
+        node = FrankaDriver()
+        node.run()
+    except (TtdmError, ParameterException) as error:
+        print(f"franka_driver: {error}", file=sys.stderr)
+        return 1
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
