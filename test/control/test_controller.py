@@ -274,6 +274,17 @@ def test_a_short_silence_is_nothing(rig):
     assert rig.phase is Phase.TRACKING
 
 
+@pytest.mark.parametrize(
+    ("held_up", "cause"),
+    [(0.0, "check the arm's driver"), (0.035, "this process itself was not run for 35 ms")],
+)
+def test_silence_has_a_cause(rig, held_up, cause):
+    rig.start(Phase.TRACKING)
+    rig.controller.on_silence(0.04, held_up)
+    assert rig.controller.fault.startswith("no joint state came for 40 ms; ")
+    assert cause in rig.controller.fault
+
+
 def test_states_that_come_back_after_silence_do_not_restart_it(rig):
     rig.start(Phase.TRACKING)
     rig.silence(0.04)

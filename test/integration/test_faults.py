@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,14 @@ def test_a_simulator_that_stands_still_stops_it(moving: Any) -> None:
     moving.until_phase("stopped")
     moving.processes["simulator"].send_signal(signal.SIGCONT)
     check_stopped(moving, "no joint state came for")
+
+
+def test_a_controller_that_stands_still_stops_itself_and_says_so(moving: Any) -> None:
+    moving.processes["mpc_controller"].send_signal(signal.SIGSTOP)
+    time.sleep(1.5)
+    moving.processes["mpc_controller"].send_signal(signal.SIGCONT)
+    moving.until_phase("stopped")
+    check_stopped(moving, "this process itself was not run for")
 
 
 def test_a_solver_that_fails_stops_it_after_some_failures(moving: Any) -> None:

@@ -199,13 +199,14 @@ class Controller:
             self._braking.begin(self._last_state)
             self._enter(Phase.BRAKING if self.commands else Phase.STOPPED, f"fault: {fault}")
 
-    def on_state(self, stamp_ns: int, q: Array, v: Array) -> Answer:
+    def on_state(self, stamp_ns: int, q: Array, v: Array, held_up: float = 0.0) -> Answer:
         """Answer a joint state.
 
         Args:
             stamp_ns: its stamp [ns].
             q: positions (7,) [rad], in the arm's order.
             v: velocities (7,) [rad/s].
+            held_up: for how long whoever asks was not run, as far as it can tell [s].
         """
         if self.phase in (Phase.INACTIVE, Phase.STOPPED):
             return NOTHING
@@ -220,16 +221,19 @@ class Controller:
         if fault := self._guard.fault(now, q, v):
             self.stop(fault, known=False)
         if self.phase is not Phase.BRAKING and interval > self.config.stale_after:
-            self.stop(_silence(interval))
+            self.stop(_silence(interval, held_up))
         if self.phase is Phase.BRAKING:
             return self._brake(now, q, v)
         return self._drive(now, interval, np.concatenate((q, v)))
 
-    def on_silence(self, elapsed: float) -> Answer:
-        """Answer the absence of joint states for ``elapsed`` [s]; to be asked again and again, at about their rate."""
+    def on_silence(self, elapsed: float, held_up: float = 0.0) -> Answer:
+        """Answer the absence of joint states for ``elapsed`` [s]; to be asked again and again, at about their rate.
+
+        ``held_up`` is the time for which whoever asks was not run, as far as it can tell [s].
+        """
         if not self.commands or elapsed <= self.config.stale_after:
             return NOTHING
-        self.stop(_silence(elapsed), known=False)
+        self.stop(_silence(elapsed, held_up), known=False)
         now = self._last_state + elapsed
         tau = self._output.limit_after_gap(now, np.zeros(7))
         self._end_braking(now, np.zeros(7), tau)
@@ -295,5 +299,11 @@ class Controller:
             self._enter(Phase.STOPPED, "stopped; activate again when the cause is removed")
 
 
-def _silence(elapsed: float) -> str:
-    return f"no joint state came for {1e3 * elapsed:.0f} ms; check the arm's driver and the network"
+def _silence(elapsed: float, held_up: float = 0.0) -> str:
+    told = f"no joint state came for {1e3 * elapsed:.0f} ms; "
+    if held_up > 0.5 * elapsed:
+        return (
+            f"{told}this process itself was not run for {1e3 * held_up:.0f} ms: free the machine of other work, or "
+            "give the controller priority"
+        )
+    return f"{told}check the arm's driver and the network"

@@ -22,6 +22,7 @@ T = TypeVar("T")
 AT_REST = (Phase.INACTIVE, Phase.STOPPED)
 
 _IDLE_S = 0.05  # between two looks at what is asked, while nothing is commanded
+_MOMENT_S = 0.5  # for which a hold-up is a cause of what follows
 _WAIT_S = 0.005  # for a joint state
 _SILENT_WAIT_S = 0.002  # the same once they are late: torque goes to zero in steps of this time
 _STATUS_S, _DIAGNOSTICS_S, _MARKERS_S, _GARBAGE_S = 0.1, 1.0, 0.15, 5.0
@@ -67,7 +68,8 @@ class ControlLoop:
         self._watchdog = Watchdog(ros_time_ns)
         self._on_rest = on_rest
         self._prediction_every = 1.0 / prediction_rate if prediction_rate > 0.0 else np.inf
-        self._predicted = self._told = 0.0
+        self._predicted = self._told = self._turned = 0.0
+        self._longest = (0.0, 0.0)  # hold-up of this thread [s], and when it was over
         self._counted = (0, 0)  # missed and failed solves at the last status
         self._rested = threading.Event()
         self._ending = False
@@ -103,6 +105,7 @@ class ControlLoop:
         def begin() -> None:
             self._source.drop()
             self._watchdog.begin()
+            self._turned, self._longest = time.monotonic(), (0.0, 0.0)
             self.last_solve = None
             self.controller.activate()
 
@@ -150,6 +153,7 @@ class ControlLoop:
         """Wait for joint states and answer the newest one of the arm, or their absence."""
         silent = self._watchdog.silence > self.controller.config.stale_after
         self._source.wait(_SILENT_WAIT_S if silent else _WAIT_S)
+        held_up = self._held_up()
         newest = None
         try:
             while (data := self._source.take()) is not None:
@@ -158,14 +162,22 @@ class ControlLoop:
             self.controller.stop(str(error), known=False)
             newest = None
         if newest is None or not self._watchdog.is_new(newest.stamp_ns):
-            self._send(self.controller.on_silence(self._watchdog.silence))
+            self._send(self.controller.on_silence(self._watchdog.silence, held_up))
             return
-        answer = self.controller.on_state(*newest)
+        answer = self.controller.on_state(*newest, held_up)
         self._send(answer)
         self._topics.law(answer, newest.stamp_ns + round(1e9 * self.controller.config.delay))
         self._watchdog.note(newest.stamp_ns)
         if answer.solve is not None:
             self._report(answer.solve, newest.stamp_ns)
+
+    def _held_up(self) -> float:
+        """Return for how long this thread was not run, a moment ago: states of before may come first after it [s]."""
+        before, self._turned = self._turned, time.monotonic()
+        held_up = self._turned - before - _WAIT_S
+        if held_up > self._longest[0] or self._turned - self._longest[1] > _MOMENT_S:
+            self._longest = (held_up, self._turned)
+        return self._longest[0]
 
     def _send(self, answer: Answer) -> None:
         if answer.tau is not None:
