@@ -42,6 +42,7 @@ def test_the_summary_has_a_reduction_a_weighting_and_p(study: StudyConfig, rows:
         "median": pytest.approx(0.5),
         "low": pytest.approx(0.5),
         "high": pytest.approx(0.5),
+        "paired": {"value": pytest.approx(0.5), "low": pytest.approx(0.5), "high": pytest.approx(0.5)},
         "seeds": 3,
     }
     assert found["variance"]["4"]["median"] == pytest.approx(-0.1)

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from ttdm_ros.evaluation.study.statistics import compare, excess_table, reduction_of, select, summarise
+from ttdm_ros.evaluation.study.statistics import (
+    compare,
+    excess_table,
+    paired_reduction_of,
+    reduction_of,
+    select,
+    summarise,
+)
 
 
 def drive(seed: int, reference: str, excess: float, *, completed: bool = True) -> dict[str, object]:
@@ -49,6 +56,17 @@ def test_the_interval_of_seeds_that_differ_is_wide_however_many_references_there
     found = reduction_of(own, other)
     assert found.low == pytest.approx(-0.6)
     assert found.high == pytest.approx(0.8)
+
+
+def test_pairs_see_what_the_difficulty_of_references_hides() -> None:
+    difficulty = np.array([[0.1, 1.0, 10.0, 100.0, 1000.0]]) * np.ones((5, 1))
+    own = 0.9 * difficulty
+    paired, unpaired = paired_reduction_of(own, difficulty), reduction_of(own, difficulty)
+    assert (paired.low, paired.value, paired.high) == (pytest.approx(0.1),) * 3
+    assert unpaired.value == pytest.approx(0.1)
+    noisy = own * np.exp(np.random.default_rng(0).normal(0.0, 0.05, own.shape))
+    assert paired_reduction_of(noisy, difficulty).low > 0.0
+    assert np.isnan(paired_reduction_of(own, np.full(own.shape, np.inf)).value)
 
 
 def test_a_failure_counts_as_infinitely_bad_and_is_told() -> None:

@@ -25,7 +25,9 @@ _COLUMNS = (
     ("p90", "90 %"),
     ("failures", "failed"),
     ("reduction_value", "reduction"),
-    ("interval", "95 % interval"),
+    ("reduction_interval", "95 % interval"),
+    ("paired_value", "drive by drive"),
+    ("paired_interval", "95 % interval"),
     ("p_value", "Wilcoxon p"),
     ("rmse_mm", "RMSE [mm]"),
     ("error_one_step", "error, 1 step"),
@@ -138,14 +140,13 @@ def _cells(line: dict[str, Any]) -> tuple[str, ...]:
                 return str(line["weighting"])
             case "failures":
                 return f"{line['failures']:.0f} of {line['drives']:.0f}"
-            case "interval":
-                if "reduction_low" not in line or math.isnan(line["reduction_low"]):
-                    return "–"
-                return f"{line['reduction_low']:.0%} to {line['reduction_high']:.0%}"
+            case "reduction_interval" | "paired_interval":
+                low, high = (line.get(name.replace("interval", end), math.nan) for end in ("low", "high"))
+                return "–" if math.isnan(low) else f"{low:.0%} to {high:.0%}"
         value = line.get(name)
         if value is None or not math.isfinite(value):
             return "–"
-        return f"{value:.0%}" if name == "reduction_value" else f"{value:.3g}"
+        return f"{value:.0%}" if name.endswith("_value") and name != "p_value" else f"{value:.3g}"
 
     return tuple(cell(name) for name, _ in _COLUMNS)
 

@@ -39,7 +39,10 @@ class Comparison:
     """A weighting against another one, drive by drive."""
 
     reduction: Interval
-    """1 - median excess / median excess of the other."""
+    """1 - median excess / median excess of the other: what is reported as the normalised reduction."""
+    paired: Interval
+    """Median over the drives of 1 - excess / excess of the other on the same reference with the same seed; that some
+    references are harder than others does not widen its interval."""
     p_value: float
     """Of Wilcoxon's signed-rank test on the logarithms of the ratios, a pair a seed and reference, two-sided."""
     better: int
@@ -73,12 +76,12 @@ def excess_table(rows: Sequence[Row]) -> Array:
 
 def compare(own: Array, other: Array, *, seed: int = 0) -> Comparison:
     """Compare the excess of two weightings, (seeds, references) each, of the same seeds and references."""
-    reduction = reduction_of(own, other, seed=seed)
     both = np.isfinite(own) & np.isfinite(other) & (own > 0.0) & (other > 0.0)
     ratios = np.log(own[both] / other[both])
     p_value = float(stats.wilcoxon(ratios).pvalue) if ratios.size and np.any(ratios) else 1.0
     return Comparison(
-        reduction=reduction,
+        reduction=reduction_of(own, other, seed=seed),
+        paired=paired_reduction_of(own, other, seed=seed),
         p_value=p_value,
         better=int((own < other).sum()),
         pairs=own.size,
@@ -87,16 +90,33 @@ def compare(own: Array, other: Array, *, seed: int = 0) -> Comparison:
 
 
 def reduction_of(own: Array, other: Array, *, seed: int = 0) -> Interval:
-    """Return 1 - median(own) / median(other) with its interval."""
+    """Return 1 - median(own) / median(other) with its interval; tables of (seeds, references)."""
+    chosen = _draws(own.shape, seed)
+    return _interval(float(_reduction(own[None], other[None])[0]), _reduction(own[chosen], other[chosen]))
+
+
+def paired_reduction_of(own: Array, other: Array, *, seed: int = 0) -> Interval:
+    """Return the median of 1 - own / other with its interval; tables of (seeds, references)."""
+    usable = np.isfinite(other) & (other > 0.0)
+    each = np.where(usable, 1.0 - own / np.where(usable, other, 1.0), np.nan)
+    drawn = each[_draws(own.shape, seed)]
+    if not usable.any():
+        return Interval(value=float("nan"), low=float("nan"), high=float("nan"))
+    return _interval(float(np.nanmedian(each)), np.nanmedian(drawn.reshape(len(drawn), -1), axis=1))
+
+
+def _draws(shape: tuple[int, ...], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return indices of seeds (draws, seeds, 1) and references (draws, 1, references)."""
     random = np.random.default_rng(seed)
-    seeds = random.integers(0, own.shape[0], (DRAWS, own.shape[0], 1))
-    references = random.integers(0, own.shape[1], (DRAWS, 1, own.shape[1]))
-    values = _reduction(own[seeds, references], other[seeds, references])
+    return random.integers(0, shape[0], (DRAWS, shape[0], 1)), random.integers(0, shape[1], (DRAWS, 1, shape[1]))
+
+
+def _interval(value: float, values: Array) -> Interval:
     finite = values[np.isfinite(values)]
-    low, high = (
-        np.quantile(finite, [0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL]) if len(finite) else (float("nan"), float("nan"))
-    )
-    return Interval(value=float(_reduction(own[None], other[None])[0]), low=float(low), high=float(high))
+    if not len(finite):
+        return Interval(value=value, low=float("nan"), high=float("nan"))
+    low, high = np.quantile(finite, [0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL])
+    return Interval(value=value, low=float(low), high=float(high))
 
 
 def _reduction(own: Array, other: Array) -> Array:
