@@ -2,14 +2,22 @@
 
     ros2 launch ttdm_ros panda_mpc.launch.py task:=circle record:=true
 
-When the simulator or the controller ends, everything else is stopped too.
+When the plant or the controller ends, everything else is stopped too.
 """
 
 from pathlib import Path
 
-from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction, Shutdown
+from launch import Action, LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    RegisterEventHandler,
+    Shutdown,
+)
 from launch.conditions import IfCondition
+from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import EqualsSubstitution, LaunchConfiguration
 from launch_ros.actions import Node
@@ -28,9 +36,14 @@ _ARGUMENTS = {
 }
 _BOOLEAN = ["true", "false", "True", "False"]
 _CHOICES = {
-    "plant": ("mujoco", ["mujoco", "none"], "mujoco simulates the arm; none: one is already up on these topics"),
+    "plant": (
+        "mujoco",
+        ["mujoco", "gazebo", "ros2_control", "franka", "none"],
+        "mujoco and gazebo simulate the arm; ros2_control: its driver is up; franka: a Franka arm through its own "
+        "interface, FR3 with robot:=fr3; none: all is up on these topics",
+    ),
     "record": ("false", _BOOLEAN, "keep everything in a bag"),
-    "use_sim_time": ("false", _BOOLEAN, "time comes from /clock, which the simulator publishes then"),
+    "use_sim_time": ("false", _BOOLEAN, "time comes from /clock, which the simulator publishes then; true in Gazebo"),
     "rviz": ("false", _BOOLEAN, "show the robot, the reference and the plan in RViz"),
 }
 
@@ -50,7 +63,10 @@ def generate_launch_description() -> LaunchDescription:
             OpaqueFunction(function=_check),
             # The recorder comes first, so that it misses little of the others' beginning.
             _include("record.launch.py", IfCondition(LaunchConfiguration("record"))),
-            _include("simulator.launch.py", IfCondition(EqualsSubstitution(LaunchConfiguration("plant"), "mujoco"))),
+            _include("simulator.launch.py", _plant_is("mujoco")),
+            _include("franka_driver.launch.py", _plant_is("franka")),
+            _include("gazebo.launch.py", _plant_is("gazebo")),
+            _include("ros2_control.launch.py", _plant_is("ros2_control")),
             OpaqueFunction(function=_controller),
             OpaqueFunction(function=_visualisation, condition=IfCondition(LaunchConfiguration("rviz"))),
         ]
@@ -62,6 +78,10 @@ def _include(name: str, condition: IfCondition) -> IncludeLaunchDescription:
     return IncludeLaunchDescription(PythonLaunchDescriptionSource(str(path)), condition=condition)
 
 
+def _plant_is(name: str) -> IfCondition:
+    return IfCondition(EqualsSubstitution(LaunchConfiguration("plant"), name))
+
+
 def _values(context: LaunchContext) -> dict[str, str]:
     return {name: LaunchConfiguration(name).perform(context) for name in (*_ARGUMENTS, *_CHOICES)}
 
@@ -69,6 +89,10 @@ def _values(context: LaunchContext) -> dict[str, str]:
 def _check(context: LaunchContext) -> None:
     """Refuse before anything starts what would make a node fail."""
     given = _values(context)
+    if given["plant"] == "gazebo":
+        context.launch_configurations["use_sim_time"] = "true"
+    if given["plant"] == "franka" and given["use_sim_time"].lower() == "true":
+        raise TtdmError("a Franka arm keeps the wall clock's time; leave use_sim_time off with plant:=franka")
     find_config("tasks", given["task"])
     find_config("robots", given["robot"])
     if given["params_file"] and not Path(given["params_file"]).is_file():
@@ -76,22 +100,43 @@ def _check(context: LaunchContext) -> None:
 
 
 def _controller(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Start the controller, after the motors listen where controllers of ros2_control have to be activated."""
     given = _values(context)
+    spawns = LaunchConfiguration("spawn", default="true").perform(context).lower() == "true"
+    if given["plant"] != "gazebo" and not (given["plant"] == "ros2_control" and spawns):
+        return [_controller_node(given)]
+
+    def start(event: ProcessExited, _: LaunchContext) -> LaunchDescriptionEntity:
+        if event.returncode:
+            return Shutdown(reason="the effort controller was not activated; see what its spawner says above")
+        return _controller_node(given)
+
+    return [RegisterEventHandler(OnProcessExit(target_action=_is_spawner, on_exit=start))]
+
+
+def _is_spawner(action: Action) -> bool:
+    return isinstance(action, Node) and action.node_executable == "spawner"
+
+
+def _controller_node(given: dict[str, str]) -> Node:
     arguments = {name: given[name] for name in ("robot", "base_frame", "tip_frame", "model", "task")}
-    return [
-        Node(
-            package="ttdm_ros",
-            executable="mpc_controller",
-            namespace=given["namespace"],
-            parameters=[
-                str(share_folder() / "config" / "mpc_controller.yaml"),
-                arguments | {"autostart": True, "use_sim_time": given["use_sim_time"].lower() == "true"},
-                *([given["params_file"]] if given["params_file"] else []),
-            ],
-            output="screen",
-            on_exit=[Shutdown(reason="the controller ended")],
-        )
-    ]
+    return Node(
+        package="ttdm_ros",
+        executable="mpc_controller",
+        namespace=given["namespace"],
+        parameters=[
+            str(share_folder() / "config" / "mpc_controller.yaml"),
+            arguments
+            | {
+                "autostart": True,
+                "publish_law": given["plant"] == "franka",  # its driver follows the law a thousand times a second
+                "use_sim_time": given["use_sim_time"].lower() == "true",
+            },
+            *([given["params_file"]] if given["params_file"] else []),
+        ],
+        output="screen",
+        on_exit=[Shutdown(reason="the controller ended")],
+    )
 
 
 def _visualisation(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -107,14 +152,15 @@ def _visualisation(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     time = {"use_sim_time": given["use_sim_time"].lower() == "true"}
     # Relative names, so that two arms in two namespaces have two trees of frames.
     frames = [("/tf", "tf"), ("/tf_static", "tf_static")]
+    publisher = Node(
+        package="robot_state_publisher",
+        executable="robot_state_publisher",
+        namespace=given["namespace"],
+        parameters=[{"robot_description": arm.urdf} | time],
+        remappings=frames,
+    )
     return [
-        Node(
-            package="robot_state_publisher",
-            executable="robot_state_publisher",
-            namespace=given["namespace"],
-            parameters=[{"robot_description": arm.urdf} | time],
-            remappings=frames,
-        ),
+        *([] if given["plant"] in ("gazebo", "ros2_control") else [publisher]),  # those have one
         Node(
             package="rviz2",
             executable="rviz2",

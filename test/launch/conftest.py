@@ -40,6 +40,12 @@ def load(name: str) -> ModuleType:
 
 
 @pytest.fixture
+def describe() -> Callable[[str], Any]:
+    """Return the launch description of a file."""
+    return lambda file: load(file).generate_launch_description()
+
+
+@pytest.fixture
 def visit() -> Callable[..., Iterator[tuple[Any, str]]]:
     """Walk through what launch would do, in order; yield what it would start and after the end of what."""
     from launch import LaunchContext, LaunchDescription

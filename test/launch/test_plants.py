@@ -13,7 +13,7 @@ pytest.importorskip(
 )
 
 from launch import LaunchContext
-from launch.actions import LogInfo, Shutdown
+from launch.actions import DeclareLaunchArgument, LogInfo, Shutdown
 from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
 from launch_ros.utilities import evaluate_parameters
@@ -83,6 +83,7 @@ EXPECTED = {
         "mpc_controller",
     },
     "ros2_control": {"spawner", "holder", "mpc_controller"},
+    "franka": {"franka_driver", "mpc_controller"},
 }
 
 
@@ -96,12 +97,19 @@ def test_every_plant_starts_what_belongs_to_it(
     install(*GAZEBO, *CONTROL)
     started = start(plant=plant, robot=robot, record=record, namespace=namespace)
     assert set(started.nodes) == EXPECTED[plant] | ({"recorder"} if record == "true" else set())
-    for executable in ("mpc_controller", "holder", "recorder", "simulator"):
+    for executable in ("mpc_controller", "holder", "recorder", "simulator", "franka_driver"):
         if executable in started.nodes:
             assert (started.nodes[executable]._Node__node_namespace or "") == namespace
-    for executable in ("mpc_controller", "holder"):
+    for executable in ("mpc_controller", "holder", "franka_driver"):
         if executable in started.nodes:
             assert parameters(started.nodes[executable])["robot"] == robot
+    assert parameters(started.nodes["mpc_controller"])["publish_law"] is (plant == "franka")
+
+
+def test_every_choice_of_a_plant_is_tried(describe: Callable[[str], Any]) -> None:
+    entities = describe("panda_mpc.launch.py").entities
+    (plant,) = [each for each in entities if isinstance(each, DeclareLaunchArgument) and each.name == "plant"]
+    assert set(plant.choices) == set(EXPECTED)
 
 
 # Gazebo
@@ -276,6 +284,49 @@ def test_without_ros2_control_what_to_install_is_said(
         start(plant="ros2_control")
     with pytest.raises(TtdmError, match="needs the ROS packages effort_controllers; install: sudo apt install"):
         start(plant="ros2_control", controller_type="group_effort")
+
+
+# Franka
+
+
+def test_what_the_driver_needs_is_passed_on(start: Callable[..., Started], tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("/**/mpc_controller:\n  ros__parameters:\n    publish_law: false\n", encoding="utf-8")
+    started = start(
+        plant="franka", robot="fr3", address="192.168.1.5", driver_python="/opt/driver/bin/python", params_file=str(own)
+    )
+    driver = started.nodes["franka_driver"]
+    assert parameters(driver) == {"robot": "fr3", "address": "192.168.1.5", "kind": "fr3"}
+    assert perform_substitutions(LaunchContext(), driver.process_description.prefix) == "/opt/driver/bin/python"
+    for node in started.nodes.values():  # what the user sets wins
+        assert evaluate_parameters(LaunchContext(), node._Node__parameters)[-1] == own
+
+
+@pytest.mark.parametrize(("given", "kind"), [({}, "panda"), ({"robot": "fr3"}, "fr3"), ({"kind": "fr3"}, "fr3")])
+def test_the_kind_of_franka_arm_follows_from_the_robot(
+    start: Callable[..., Started], given: dict[str, str], kind: str
+) -> None:
+    assert parameters(start(plant="franka", **given).nodes["franka_driver"])["kind"] == kind
+
+
+def test_the_end_of_the_driver_ends_everything(start: Callable[..., Started]) -> None:
+    on_exit = start(plant="franka").nodes["franka_driver"]._ExecuteLocal__on_exit
+    assert [type(action) for action in on_exit] == [Shutdown]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"use_sim_time": "true"}, "keeps the wall clock's time; leave use_sim_time off"),
+        ({"kind": "iiwa"}, "no kind:=iiwa of Franka arm; give fr3 or panda"),
+        ({"robot": "ur5"}, "no robot named 'ur5'"),
+    ],
+)
+def test_what_a_franka_arm_cannot_do_is_refused_before_anything_starts(
+    start: Callable[..., Started], given: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(TtdmError, match=problem):
+        start(plant="franka", **given)
 
 
 # MuJoCo

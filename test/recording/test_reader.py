@@ -8,6 +8,7 @@ from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from ttdm_ros import topics
 from ttdm_ros.errors import BagError
+from ttdm_ros.recording.config import KNOWN_TOPICS
 from ttdm_ros.recording.qos import Qos
 from ttdm_ros.recording.reader import read_bag
 from ttdm_ros.recording.salvage import salvage
@@ -232,3 +233,39 @@ def test_an_empty_bag_is_refused(tmp_path):
         writer.add_channel("/joint_states", "sensor_msgs/msg/JointState")
     with pytest.raises(BagError, match="holds no message; check that the topics were published"):
         read_bag(tmp_path / "bag")
+
+
+def test_what_a_franka_arm_says_besides_is_read_in_the_order_of_its_joints(tmp_path, messages):
+    random, stamps = np.random.default_rng(0), [10**9 + 2_000_000 * i for i in range(50)]
+    q, v, tau, desired, external, loop = random.normal(size=(6, 50, 7))
+    rows = []
+    for i, stamp in enumerate(stamps):
+        rows += [
+            ("/franka_driver/measured", messages.joint_state(stamp, JOINTS, q[i], v[i], tau[i])),
+            ("/franka_driver/desired", messages.joint_state(stamp, JOINTS[::-1], q[i], v[i], desired[i, ::-1].copy())),
+            ("/franka_driver/external_torque", messages.joint_state(stamp, JOINTS, [], [], external[i])),
+            ("/franka_driver/loop", messages.numbers(loop[i])),
+        ]
+    rows.append(("/franka_driver/events", messages.text("[1.000] the arm is held; commands are accepted")))
+    with BagWriter(tmp_path / "bag") as writer:
+        for topic in dict.fromkeys(topic for topic, _ in rows):
+            writer.add_channel(topic, KNOWN_TOPICS[topic.removeprefix("/")].msgtype)
+        for topic, data in rows:
+            writer.write(topic, data, stamps[-1], stamps[-1])
+    recording = read_bag(tmp_path / "bag", joints=JOINTS)
+    np.testing.assert_array_equal(recording.franka_measured.tau, tau)
+    np.testing.assert_array_equal(recording.franka_measured.stamp_ns, stamps)
+    np.testing.assert_array_equal(recording.franka_desired.tau, desired)
+    np.testing.assert_array_equal(recording.franka_external.tau, external)
+    assert np.isnan(recording.franka_external.q).all()
+    np.testing.assert_array_equal(recording.franka_loop.values, loop)
+    assert recording.franka_events.text == ("[1.000] the arm is held; commands are accepted",)
+    assert recording.joint_states is None
+
+
+def test_of_topics_that_are_required_together_one_is_enough(write_example):
+    either = (topics.FRANKA_DESIRED, topics.COMMANDS)
+    bag = write_example()
+    assert len(read_bag(bag, require=[topics.JOINT_STATES, either]).commands) == 1000
+    with pytest.raises(BagError, match="no message of 'mpc_controller/timing' or 'franka_driver/loop'"):
+        read_bag(bag, require=[(topics.TIMING, topics.FRANKA_LOOP)])

@@ -58,6 +58,7 @@ def project(run_tests: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "def test_always(): assert not pathlib.Path(__file__).with_name('broken').exists()\n",
     )
     monkeypatch.setattr(run_tests, "ROOT", tmp_path)
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)  # of the run that this one is part of
     yield tmp_path
 
 

@@ -18,10 +18,13 @@ from ttdm_ros.training.trajectory import Trajectory
 START_NS = 1_700_000_000_000_000_000
 STORE = get_typestore(Stores.ROS2_JAZZY)
 STATES, COMMANDS, WANTED = "/joint_states", "/effort_controller/commands", "/mpc_controller/reference_joints"
+DESIRED, DRIVER_EVENTS = "/franka_driver/desired", "/franka_driver/events"
 TYPES = {
     STATES: "sensor_msgs/msg/JointState",
     COMMANDS: "std_msgs/msg/Float64MultiArray",
     WANTED: "sensor_msgs/msg/JointState",
+    DESIRED: "sensor_msgs/msg/JointState",
+    DRIVER_EVENTS: "std_msgs/msg/String",
 }
 
 
@@ -68,6 +71,16 @@ class Motion:
                 rows.append((WANTED, data, stamp + 600_000))
         return rows
 
+    def desired(self, *, shift: float = 0.0, every: int = 1, received: int = 300_000) -> list[tuple[str, bytes, int]]:
+        """The same of what a Franka arm says it applied: ``shift`` [N·m] is on the motion's own torques."""
+        names = list(reversed(self.arm.joint_names))
+        rows = []
+        for i in range(0, len(self.time), every):
+            stamp = START_NS + round(self.time[i] * 1e9)
+            q, v, tau = (each[i, ::-1].copy() for each in (self.q, self.v, self.tau + shift))
+            rows.append((DESIRED, joint_state(stamp, names, q, v, tau), stamp + received))
+        return rows
+
 
 def joint_state(stamp: int, names: list[str], q: Any, v: Any, tau: Any) -> bytes:
     time = STORE.types["builtin_interfaces/msg/Time"](stamp // 10**9, stamp % 10**9)
@@ -99,6 +112,13 @@ def write_sqlite(path: Path, rows: list[tuple[str, bytes, int]]) -> Path:
         for topic, data, received in rows:
             writer.write(connections[topic], received, data)
     return path
+
+
+@pytest.fixture(scope="session")
+def text() -> Callable[[str], bytes]:
+    """Serializes a text."""
+    kind = STORE.types["std_msgs/msg/String"]
+    return lambda words: bytes(STORE.serialize_cdr(kind(words), "std_msgs/msg/String"))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Bags read in pieces against bags read at once: the same motion to the bit, whatever happens at the borders."""
 
 import struct
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -35,7 +36,13 @@ def at_once(path, arm):
     result = {}
     result["stamp"], both = column(states.stamp_ns, np.concatenate([states.q, states.v], axis=1))
     result["q"], result["v"] = both[:, :7], both[:, 7:]
-    result["command_stamp"], result["commands"] = column(recording.commands.log_time_ns, recording.commands.values)
+    if (desired := recording.franka_desired) is not None:
+        stamp, result["torque.values"] = column(desired.stamp_ns, desired.tau)
+        apart = np.diff(stamp)
+        result["torque.stamp"] = stamp - np.append(0, np.where(apart > 50_000_000, 0, apart // 2))
+    else:
+        commands = recording.commands
+        result["torque.stamp"], result["torque.values"] = column(commands.log_time_ns, commands.values)
     if wanted is not None:
         rows = np.concatenate([wanted.q, wanted.v, wanted.tau], axis=1)
         result["wanted_stamp"], result["wanted"] = column(wanted.stamp_ns, rows)
@@ -49,7 +56,8 @@ def assert_the_same_in_pieces(path, arm, monkeypatch):
             patch.setattr("ttdm_ros.training.store.ROWS", rows)
             motion = read_motion(path, arm, Store(), seconds=seconds)
             for name, values in expected.items():
-                np.testing.assert_array_equal(getattr(motion, name), values, err_msg=f"{name}, pieces of {seconds} s")
+                found_values = attrgetter(name)(motion)
+                np.testing.assert_array_equal(found_values, values, err_msg=f"{name}, pieces of {seconds} s")
             patch.setattr("ttdm_ros.training.bag_data.read_motion", lambda *_, motion=motion, **__: motion)
             found.append(read_bag_data(path, arm))
     for other in found[1:]:
@@ -139,3 +147,10 @@ def test_commands_of_another_width_in_a_later_piece_are_refused(panda, motion, m
     rows[-4:] = [(row[0], command(np.zeros(9)) if row[0] == COMMANDS else row[1], row[2]) for row in rows[-4:]]
     with pytest.raises(BagError, match="have 9 values where 7 torques are needed"):
         read_motion(mcap(rows), panda, Store(), seconds=0.2)
+
+
+def test_torque_that_the_robot_says_is_read_the_same_in_pieces(panda, motion, mcap, monkeypatch):
+    rows = [row for row in [*motion.messages(), *motion.desired()] if row[0] != COMMANDS]
+    rows = without(rows, [(0.295, 0.36), (0.901, 1.2)], ("/franka_driver/desired",))
+    data = assert_the_same_in_pieces(mcap(sorted(rows, key=lambda row: row[2])), panda, monkeypatch)
+    assert len(data.trajectories) == 3

@@ -25,6 +25,12 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--delay", type=positive_float, metavar="SECONDS", help="from a command to its effect (default: 0.003)"
     )
     parser.add_argument(
+        "--robot-delay",
+        type=positive_float,
+        metavar="SECONDS",
+        help="the same for torque that a Franka arm says it applied, from the arm's own stamp (default: 0.0005)",
+    )
+    parser.add_argument(
         "--model",
         default="nominal",
         help="model of models/, or a path to a bundle, whose sensitivities are taken (default: %(default)s, as they "
@@ -76,5 +82,6 @@ def sampling_of(given: argparse.Namespace, mpc: "MpcConfig") -> "SamplingConfig"
     from ttdm_ros.config import parse
     from ttdm_ros.training.config import SamplingConfig
 
-    content = {"dt": mpc.dt, "step": mpc.dt / 5, "spacing": given.spacing, "delay": given.delay}
+    delays = {"delay": given.delay, "robot_delay": given.robot_delay}
+    content = {"dt": mpc.dt, "step": mpc.dt / 5, "spacing": given.spacing} | delays
     return parse({key: value for key, value in content.items() if value is not None}, SamplingConfig, "arguments")

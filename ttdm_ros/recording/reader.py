@@ -13,7 +13,7 @@ __all__ = ["BagInfo", "Recording", "check_joints", "describe", "inspect", "read_
 def read_bag(
     path: Path | str,
     *,
-    require: Sequence[str] = (),
+    require: Sequence[str | Sequence[str]] = (),
     namespace: str | None = None,
     joints: Sequence[str] | None = None,
 ) -> Recording:
@@ -21,7 +21,7 @@ def read_bag(
 
     Args:
         path: a bag folder, or a single ``.mcap`` or ``.db3`` file.
-        require: topics that must hold messages, by their names in ``ttdm_ros.topics``.
+        require: topics that must hold messages, by their names in ``ttdm_ros.topics``; of several named together, one.
         namespace: namespace of the topics, as ``/left``; found by itself if the bag holds only one.
         joints: joints wanted, in this order; those of the first joint state if not given. Messages that hold none of
             them (a gripper's) are left out.

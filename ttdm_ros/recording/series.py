@@ -49,7 +49,7 @@ class JointStates(Series):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Table(Series):
-    """Rows of numbers, ``values`` (n, columns): commands ``tau`` [N·m], or the columns of topics.TIMING_COLUMNS."""
+    """Rows of numbers, ``values`` (n, columns): commands ``tau`` [N·m], or topics.TIMING_COLUMNS and the like."""
 
     values: np.ndarray
 

@@ -20,8 +20,9 @@ PIECE = 20.0  # [s]
 class Recording:
     """The known topics of a bag, or of a piece of one; None where it holds no message of a topic.
 
-    ``commands`` and ``timing`` are tables: torques [N·m] (n, 7), and rows of ``topics.TIMING_COLUMNS``. ``recorder`` is
-    the recorder's summary of what it received and missed, empty in bags of other recorders.
+    ``commands``, ``timing`` and ``franka_loop`` are tables: torques [N·m] (n, 7), and rows of ``topics.TIMING_COLUMNS``
+    and ``topics.FRANKA_LOOP_COLUMNS``. Of ``franka_external`` only ``tau`` is filled. ``recorder`` is the recorder's
+    summary of what it received and missed, empty in bags of other recorders.
     """
 
     path: Path
@@ -35,6 +36,11 @@ class Recording:
     events: Texts | None = None
     target: Poses | None = None
     robot_description: str | None = None
+    franka_measured: JointStates | None = None
+    franka_desired: JointStates | None = None
+    franka_external: JointStates | None = None
+    franka_loop: Table | None = None
+    franka_events: Texts | None = None
     recorder: dict[str, str]
 
 
@@ -49,7 +55,19 @@ _FIELDS: dict[str, str] = {
     topics.EVENTS: "events",
     topics.TARGET: "target",
     topics.ROBOT_DESCRIPTION: "robot_description",
+    topics.FRANKA_MEASURED: "franka_measured",
+    topics.FRANKA_DESIRED: "franka_desired",
+    topics.FRANKA_EXTERNAL: "franka_external",
+    topics.FRANKA_LOOP: "franka_loop",
+    topics.FRANKA_EVENTS: "franka_events",
 }
+_JOINT_STATES = (
+    topics.JOINT_STATES,
+    topics.REFERENCE_JOINTS,
+    topics.FRANKA_MEASURED,
+    topics.FRANKA_DESIRED,
+    topics.FRANKA_EXTERNAL,
+)
 
 
 def stream_bag(
@@ -57,7 +75,7 @@ def stream_bag(
     *,
     seconds: float = PIECE,
     only: Sequence[str] | None = None,
-    require: Sequence[str] = (),
+    require: Sequence[str | Sequence[str]] = (),
     namespace: str | None = None,
     joints: Sequence[str] | None = None,
 ) -> Iterator[Recording]:
@@ -67,7 +85,7 @@ def stream_bag(
         path: a bag folder, or a single ``.mcap`` or ``.db3`` file.
         seconds: length of a piece by the time of reception [s]; a pause of the recording yields no empty pieces.
         only: topics that are wanted, by their names in ``ttdm_ros.topics``; all that are known if left out.
-        require: topics that must hold messages; what is lacking is known at the end.
+        require: topics that must hold messages, of several named together one; what is lacking is known at the end.
         namespace: namespace of the topics, as ``/left``; found by itself if the bag holds only one.
         joints: joints wanted, in this order; those of the first joint state if not given. Messages that hold none of
             them (a gripper's) are left out.
@@ -93,10 +111,12 @@ def stream_bag(
             decoder.add(message)
     if begin is None:
         raise BagError(f"the bag {path} holds no message; check that the topics were published, and record it again")
-    lacking = [name for name in require if name not in wanted.found]
+    choices = [(names,) if isinstance(names, str) else names for names in require]
+    lacking = [names for names in choices if not any(name in wanted.found for name in names)]
     if lacking:
+        named = " or ".join(f"'{name}'" for name in lacking[0])
         raise BagError(
-            f"the bag {path} holds no message of '{lacking[0]}' (it holds {', '.join(sorted(bag.topics))}); record "
+            f"the bag {path} holds no message of {named} (it holds {', '.join(sorted(bag.topics))}); record "
             "that topic too, or name its namespace"
         )
     yield Recording(path=bag.path, recorder=bag.metadata.get("ttdm_recorder", {}), **wanted.take())
@@ -117,10 +137,8 @@ class _Wanted:
         self._namespace = None if namespace is None else "/" + namespace.strip("/") if namespace.strip("/") else ""
         self._by_topic: dict[str, TopicDecoder | None] = {}
         self._kinds: dict[str, Callable[[], Kind]] = {
-            topics.JOINT_STATES: lambda: decoders.joint_states(joints),
-            topics.REFERENCE_JOINTS: lambda: decoders.joint_states(joints),
-            topics.COMMANDS: lambda: decoders.TABLE,
-            topics.TIMING: lambda: decoders.TABLE,
+            **dict.fromkeys(_JOINT_STATES, lambda: decoders.joint_states(joints)),
+            **dict.fromkeys((topics.COMMANDS, topics.TIMING, topics.FRANKA_LOOP), lambda: decoders.TABLE),
             topics.REFERENCE: lambda: decoders.TRAJECTORY,
             topics.PREDICTION: lambda: decoders.TRAJECTORY,
             topics.TARGET: lambda: decoders.POSE,

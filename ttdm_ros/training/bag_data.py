@@ -25,7 +25,7 @@ class BagData:
 
     path: Path
     fingerprint: str
-    """Hash of states, commands and references as decoded: equal for every copy of a recording, in whatever format."""
+    """Hash of states, torques and references as decoded: equal for every copy of a recording, in whatever format."""
     trajectories: tuple[Trajectory, ...]
     """Unbroken parts, in the order of time."""
 
@@ -41,8 +41,9 @@ def read_bag_data(
     """Read a bag: ours or any other with joint states and effort commands.
 
     A command counts from the time at which it was received: the one time that every format of bag keeps, so that
-    copies of a bag yield the same data. Where the bag holds no reference, the recorded motion itself counts as what was
-    wanted. The bag is read in pieces and its motion kept on disk: memory does not grow with its length.
+    copies of a bag yield the same data. Where a Franka arm said what torque it applied, that counts instead, from its
+    stamp on, and commands are not needed. Where the bag holds no reference, the recorded motion itself counts as what
+    was wanted. The bag is read in pieces and its motion kept on disk: memory does not grow with its length.
 
     Args:
         path: a bag folder, or a single ``.mcap`` or ``.db3`` file.
@@ -52,8 +53,8 @@ def read_bag_data(
         store: where the motion is kept; the system's folder for temporary files if left out.
 
     Raises:
-        BagError: the bag is damaged, lacks a topic that is needed, is of another robot, its stamps jump back, or it
-            holds no unbroken motion under commands.
+        BagError: the bag is damaged, lacks a topic that is needed, is of another robot, its stamps jump back, it does
+            not tell what torque drove the arm, or it holds no unbroken motion under commands.
         StorageError: there is no room for the motion.
     """
     sampling, store = sampling or SamplingConfig(), store or Store()
@@ -71,12 +72,12 @@ def read_bag_data(
             time=time,
             q=motion.q,
             v=motion.v,
-            command_time=seconds(motion.command_stamp),
-            commands=motion.commands,
+            command_time=seconds(motion.torque.stamp),
+            commands=motion.torque.values,
             rows=_reference(motion, arm, time, seconds(motion.wanted_stamp)),
             dt=sampling.dt,
             step=sampling.step,
-            delay=sampling.delay,
+            delay=motion.torque.delay(sampling),
             store=store,
         )
     )

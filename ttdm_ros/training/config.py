@@ -19,6 +19,9 @@ class SamplingConfig(Config):
     """Rollouts start at every so-manieth sample."""
     delay: float = Field(default=0.003, ge=0.0, le=0.1)
     """From the recording of a command to its effect on the arm [s]."""
+    robot_delay: float = Field(default=0.0005, ge=-0.01, le=0.1)
+    """From the stamp of a torque that the robot itself says it applies to the middle of its effect [s]: a Franka arm
+    applies it during the millisecond that follows (tried on a simulated one)."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

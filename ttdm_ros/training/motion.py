@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from ttdm_ros import topics
 from ttdm_ros.errors import BagError
 from ttdm_ros.recording.reader import check_joints
-from ttdm_ros.recording.series import JointStates, Table
+from ttdm_ros.recording.series import JointStates
 from ttdm_ros.recording.stream import PIECE, stream_bag
 from ttdm_ros.systems.arm import Arm
-from ttdm_ros.training.ordering import LATEST, Ordering
+from ttdm_ros.training.applied_torque import AppliedTorque, TorqueReader
+from ttdm_ros.training.ordering import OrderedColumns
 from ttdm_ros.training.store import Store, pieces
 
 Array = NDArray[np.float64]
@@ -28,8 +29,7 @@ class Motion:
     stamp: Stamps
     q: Array
     v: Array
-    command_stamp: Stamps
-    commands: Array
+    torque: AppliedTorque
     wanted_stamp: Stamps
     """Of the reference; empty if the bag has none."""
     wanted: Array
@@ -38,9 +38,11 @@ class Motion:
     def fingerprint(self, names: tuple[str, ...]) -> str:
         """Return a hash of all this and of the joints' names."""
         content = hashlib.sha256("\n".join(names).encode())
-        for stamps in (self.stamp, self.command_stamp, self.wanted_stamp):
+        if self.torque.by_robot:
+            content.update(b"\ntorque by the robot")
+        for stamps in (self.stamp, self.torque.stamp, self.wanted_stamp):
             _update(content, stamps, "<i8")
-        for values in (self.q, self.v, self.commands, self.wanted):
+        for values in (self.q, self.v, self.torque.values, self.wanted):
             _update(content, values, "<f8")
         return content.hexdigest()[:16]
 
@@ -59,68 +61,33 @@ def read_motion(
             different topics lie in the bag.
 
     Raises:
-        BagError: the bag is damaged, lacks a topic that is needed, is of another robot, or its stamps jump back.
+        BagError: the bag is damaged, lacks a topic that is needed, is of another robot, its stamps jump back, or it
+            does not tell what torque drove the arm.
         StorageError: there is no room.
     """
-    states, commands, wanted = (_Rows(store, *widths) for widths in ((7, 7), (7,), (21,)))
-    check = _Check(arm)
-    needed = (topics.JOINT_STATES, topics.COMMANDS)
-    only = (*needed, topics.REFERENCE_JOINTS)
+    states, wanted = OrderedColumns(store, 7, 7), OrderedColumns(store, 21)
+    check, torque = _Check(arm), TorqueReader(len(arm.joint_names), store)
     recordings = stream_bag(
-        path, seconds=seconds, only=only, require=needed, namespace=namespace, joints=arm.joint_names
+        path,
+        seconds=seconds,
+        only=(topics.JOINT_STATES, topics.REFERENCE_JOINTS, *torque.TOPICS),
+        require=(topics.JOINT_STATES, torque.NEEDED),
+        namespace=namespace,
+        joints=arm.joint_names,
     )
     for piece in recordings:
+        torque.add(piece)
         if (state := piece.joint_states) is not None:
             check.add_states(state)
             states.add(state.stamp_ns, state.log_time_ns, np.concatenate([state.q, state.v], axis=1))
-        if (command := piece.commands) is not None and check.add_commands(command):
-            commands.add(command.log_time_ns, command.log_time_ns, command.values)
         if (target := piece.reference_joints) is not None:
             row = np.concatenate([target.q, target.v, np.nan_to_num(target.tau)], axis=1)
             wanted.add(target.stamp_ns, target.log_time_ns, row)
     check.finish(path)
-    (stamp, q, v), (command_stamp, torques), (wanted_stamp, reference) = (
-        rows.finish(name, path)
-        for rows, name in ((states, "joint states"), (commands, "commands"), (wanted, "references"))
-    )
-    return Motion(
-        stamp=stamp,
-        q=q,
-        v=v,
-        command_stamp=command_stamp,
-        commands=torques,
-        wanted_stamp=wanted_stamp,
-        wanted=reference,
-    )
-
-
-class _Rows:
-    """The messages of one topic that are numbers throughout, on their way to columns of some widths."""
-
-    def __init__(self, store: Store, *widths: int) -> None:
-        self._ordering = Ordering(sum(widths))
-        self._stamps = store.column(dtype=np.int64)
-        self._columns = [store.column(width) for width in widths]
-        self._edges = np.cumsum(widths)[:-1]
-
-    def add(self, stamp: Stamps, received: Stamps, values: Array) -> None:
-        usable = np.isfinite(values).all(axis=1)
-        self._append(*self._ordering.add(stamp[usable], received[usable], values[usable]))
-
-    def finish(self, name: str, path: Path | str) -> list[Any]:
-        """Return the stamps and the columns."""
-        self._append(*self._ordering.finish())
-        if self._ordering.has_jumped:
-            raise BagError(
-                f"the stamps of the {name} in {path} jump back: {self._ordering.late} of {self._ordering.count} come "
-                f"more than {LATEST:g} s too late; record again without setting a clock or restarting a simulation"
-            )
-        return [column.finish() for column in (self._stamps, *self._columns)]
-
-    def _append(self, stamp: Stamps, values: Array) -> None:
-        self._stamps.append(stamp)
-        for column, part in zip(self._columns, np.split(values, self._edges, axis=1), strict=True):
-            column.append(part)
+    applied = torque.finish(path)
+    stamp, q, v = states.finish("joint states", path)
+    wanted_stamp, reference = wanted.finish("references", path)
+    return Motion(stamp=stamp, q=q, v=v, torque=applied, wanted_stamp=wanted_stamp, wanted=reference)
 
 
 class _Check:
@@ -128,7 +95,7 @@ class _Check:
 
     def __init__(self, arm: Arm) -> None:
         self._arm = arm
-        self._states = self._command_width = 0
+        self._states = 0
         self._known = np.zeros(len(arm.joint_names), dtype=bool)
         self._has_velocities = False
 
@@ -136,12 +103,6 @@ class _Check:
         self._states += len(states)
         self._known |= ~np.isnan(states.q).all(axis=0)
         self._has_velocities |= not np.isnan(states.v).all()
-
-    def add_commands(self, commands: Table) -> bool:
-        """Return whether they have as many values as the arm has joints."""
-        width = commands.values.shape[1]
-        self._command_width = max(self._command_width, width)
-        return width == len(self._arm.joint_names)
 
     def finish(self, path: Path | str) -> None:
         """Raise a BagError if it is not."""
@@ -154,11 +115,6 @@ class _Check:
             )
         if not self._has_velocities:
             raise BagError(f"the joint states in {path} hold no velocities; publish them, and record again")
-        if self._command_width != len(self._arm.joint_names):
-            raise BagError(
-                f"the commands in {path} have {self._command_width} values where {len(self._arm.joint_names)} torques "
-                "are needed; give the robot the bag was recorded with"
-            )
 
 
 def _update(content: Any, array: NDArray[Any], dtype: str) -> None:

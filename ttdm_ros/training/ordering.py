@@ -1,7 +1,13 @@
 """Messages in the order of their stamps, although they arrive in another one and never lie in memory all together."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from ttdm_ros.errors import BagError
+from ttdm_ros.training.store import Store
 
 Array = NDArray[np.float64]
 Stamps = NDArray[np.int64]
@@ -67,3 +73,50 @@ class Ordering:
     def has_jumped(self) -> bool:
         """Whether so many rows were late that the clock of the stamps must have been set back."""
         return self.late > MOST_LATE * self.count
+
+
+class OrderedColumns:
+    """The messages of one topic that are numbers throughout, on their way to columns of some widths."""
+
+    def __init__(self, store: Store, *widths: int) -> None:
+        """Start empty."""
+        self._ordering = Ordering(sum(widths))
+        self._stamps = store.column(dtype=np.int64)
+        self._columns = [store.column(width) for width in widths]
+        self._edges = np.cumsum(widths)[:-1]
+
+    def add(self, stamp: Stamps, received: Stamps, values: Array) -> None:
+        """Add messages in the order in which they came; arguments as for ``Ordering.add``."""
+        usable = np.isfinite(values).all(axis=1)
+        self._append(*self._ordering.add(stamp[usable], received[usable], values[usable]))
+
+    def finish(self, name: str, path: Path | str) -> list[Any]:
+        """Return the stamps and the columns.
+
+        Args:
+            name: what the messages are, for the error.
+            path: where they are from.
+
+        Raises:
+            BagError: the stamps jump back.
+            StorageError: there is no room.
+        """
+        self._append(*self._ordering.finish())
+        if self._ordering.has_jumped:
+            raise BagError(
+                f"the stamps of the {name} in {path} jump back: {self._ordering.late} of {self._ordering.count} come "
+                f"more than {LATEST:g} s too late; record again without setting a clock or restarting a simulation"
+            )
+        return self._close()
+
+    def discard(self) -> None:
+        """Give the room back; nothing can be added any more."""
+        self._close()
+
+    def _close(self) -> list[Any]:
+        return [column.finish() for column in (self._stamps, *self._columns)]
+
+    def _append(self, stamp: Stamps, values: Array) -> None:
+        self._stamps.append(stamp)
+        for column, part in zip(self._columns, np.split(values, self._edges, axis=1), strict=True):
+            column.append(part)

@@ -41,7 +41,7 @@ def describe(folder: Path) -> "RenderableType":
     table.add_row(
         "sampling",
         f"step of the model {sampling.dt:g} s, a rollout every {sampling.step * sampling.spacing:g} s, "
-        f"delay {sampling.delay:g} s",
+        f"delay of commands {sampling.delay:g} s, of torque by the robot's stamps {sampling.robot_delay:g} s",
     )
     table.add_row("problem", ", ".join(f"{key.replace('_', ' ')} {value:g}" for key, value in manifest.mpc))
     for bag in bags:
