@@ -7,6 +7,7 @@ from ttdm_ros.evaluation.study.statistics import (
     compare,
     excess_table,
     paired_reduction_of,
+    rank_correlation,
     reduction_of,
     select,
     summarise,
@@ -82,3 +83,15 @@ def test_a_failure_counts_as_infinitely_bad_and_is_told() -> None:
     assert all_failed["failures"] == 4.0
     assert np.isnan(all_failed["median"])
     assert np.isnan(compare(own, np.full((3, 3), np.inf)).reduction.value)
+
+
+def test_an_error_that_tells_what_a_model_is_worth_is_correlated_with_its_excess() -> None:
+    names = ["a", "b", "c", "d"]
+    rows = [
+        drive(seed, "x", (1.0 + i) * 10.0**seed) | {"weighting": name, "error": float(i), "other": float(-i)}
+        for seed in (0, 1)
+        for i, name in enumerate(names)
+    ]
+    assert rank_correlation(rows, "error") == pytest.approx(1.0)
+    assert rank_correlation(rows, "other") == pytest.approx(-1.0)
+    assert np.isnan(rank_correlation([row | {"error": 1.0} for row in rows], "error"))

@@ -17,7 +17,15 @@ from ttdm_ros.evaluation.study.findings import (
     stated,
 )
 from ttdm_ros.evaluation.study.plan import CHECKPOINT
-from ttdm_ros.evaluation.study.statistics import Interval, Row, compare, excess_table, select, summarise
+from ttdm_ros.evaluation.study.statistics import (
+    Interval,
+    Row,
+    compare,
+    excess_table,
+    rank_correlation,
+    select,
+    summarise,
+)
 
 _WIDTH = 11.0
 _COLOURS = (RED, BLUE, GREEN, ORANGE, VIOLET, SKY, "#a0764a", "#6a7f10")
@@ -99,6 +107,7 @@ class Figures:
                     x, y = zip(*points, strict=True) if points else ((), ())
                     axes.scatter(x, y, s=16, color=self._colours[name], label=name)
                 axes.set_xlabel(text)
+                axes.set_title(f"rank correlation within seeds {rank_correlation(rows, column):.2f}", loc="left")
             grid[0].set_ylabel("median excess cost of a seed")
             grid[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         return canvas

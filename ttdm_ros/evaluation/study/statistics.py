@@ -137,3 +137,16 @@ def summarise(table: Array) -> dict[str, float]:
         else nothing
     )
     return figures | {"failures": float(np.isinf(table).sum()), "drives": float(table.size)}
+
+
+def rank_correlation(rows: Sequence[Row], column: str) -> float:
+    """Return the mean over seeds of Spearman's correlation between a column and the median excess of models."""
+    found = []
+    for seed in sorted({row["seed"] for row in rows}):
+        names = dict.fromkeys(row["weighting"] for row in rows if row["seed"] == seed)
+        models = [[row for row in select(rows, seed=seed, weighting=name) if row["completed"]] for name in names]
+        points = [(own[0][column], np.median([row["excess"] for row in own])) for own in models if own]
+        x, y = np.array(points, dtype=np.float64).T
+        if len(points) > 2 and np.ptp(x) > 0.0 and np.ptp(y) > 0.0:
+            found.append(float(stats.spearmanr(x, y).statistic))
+    return float(np.mean(found)) if found else float("nan")
