@@ -45,3 +45,12 @@ def test_nothing_in_the_package_loads_yaml_otherwise():
         if path.name != "yaml_text.py":
             text = path.read_text(encoding="utf-8")
             assert "yaml.safe_load" not in text and "yaml.load(" not in text, path
+
+
+def test_an_error_names_the_line_that_is_wrong():
+    with pytest.raises(yaml.MarkedYAMLError) as caught:
+        read_yaml("a: 1\nb: [\n")
+    assert caught.value.problem_mark.line == 2
+    with pytest.raises(yaml.MarkedYAMLError) as caught:
+        read_yaml("type: [")
+    assert caught.value.problem_mark.line == 0

@@ -15,4 +15,7 @@ def read_yaml(text: str) -> Any:
     Raises:
         yaml.YAMLError: it is not valid YAML.
     """
-    return yaml.load(text, Loader=_Loader)
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError:
+        return yaml.safe_load(text)  # slow, but it names the line and the cause better
