@@ -56,6 +56,8 @@ class World:
         self.status: dict[str, str] = {}
         self.message = ""
         self.simulator: dict[str, str] = {}
+        self.bags: dict[str, dict[str, str]] = {}
+        """What each recorder says, by the name of its bag."""
         self.events: list[str] = []
         self.models: list[str] = []
         latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -153,6 +155,8 @@ class World:
         for status in message.status:
             if status.name == "simulator: plant":
                 self.simulator = {item.key: item.value for item in status.values}
+            if status.name.endswith(": bag"):
+                self.bags[status.hardware_id] = {item.key: item.value for item in status.values}
 
     # What is asked
 
@@ -175,6 +179,14 @@ class World:
     def lifecycle(self) -> str:
         state: State = self.call(GetState, "mpc_controller/get_state", GetState.Request()).current_state
         return str(state.label)
+
+    def configure(self, bag: str) -> None:
+        """Configure the controller and wait until the recorder of a bag hears it.
+
+        Participants can miss each other's first words and meet seconds later: what is published before is in no bag.
+        """
+        assert self.transit(Transition.TRANSITION_CONFIGURE)
+        self.until(lambda: "received /mpc_controller/events" in self.bags.get(bag, {}))
 
     def activate(self) -> None:
         """Activate the controller and wait until it moves the arm."""

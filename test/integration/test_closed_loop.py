@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lifecycle_msgs.msg import Transition
 
 from ttdm_ros.evaluation.run_metrics import measure_run
 from ttdm_ros.recording.reader import Recording, inspect
@@ -22,7 +23,9 @@ def run(world: Any) -> Iterator[dict[str, Any]]:
     world.start("simulator", plant="payload_friction")
     # A busy machine is no fault here.
     patience = {"controller__missed": 1000, "controller__stale_periods": 100.0}
-    world.start("mpc_controller", task="demo", autostart=True, **patience)
+    world.start("mpc_controller", task="demo", **patience)
+    world.configure("bag")
+    assert world.transit(Transition.TRANSITION_ACTIVATE)
     world.until(lambda: world.phase == "tracking" and float(world.status["progress"]) > 0.4)
     found["killed_ns"] = time.time_ns()
     world.kill("killed recorder")

@@ -29,7 +29,7 @@ def arm(world: Any) -> Iterator[Any]:
     world.record()
     world.start("simulator", "faulty_simulator.py", plant="payload_friction")
     world.start("mpc_controller", "faulty_controller.py", **CONTROLLER)
-    assert world.transit(Transition.TRANSITION_CONFIGURE)
+    world.configure("bag")
     yield world
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from lifecycle_msgs.msg import Transition
 from safetensors.numpy import load_file, save_file
 
 from ttdm_ros import topics
@@ -52,7 +53,9 @@ def many(world: Any, bundles: Path, tmp_path_factory: pytest.TempPathFactory) ->
     task.write_text(yaml.safe_dump(laps), encoding="utf-8")
     world.record()
     world.start("simulator", plant="payload_friction")
-    world.start("mpc_controller", task=str(task), autostart=True, **PATIENCE)
+    world.start("mpc_controller", task=str(task), **PATIENCE)
+    world.configure("bag")
+    assert world.transit(Transition.TRANSITION_ACTIVATE)
     world.until_phase("tracking")
     found: dict[str, Any] = {"answers": [], "refusals": [], "seconds": [], "began": time.time_ns()}
     world.hear(round(10 * SWAPS * PERIOD))
@@ -137,7 +140,9 @@ def short(world: Any, many: dict[str, Any], tmp_path_factory: pytest.TempPathFac
     world.events.clear()
     world.record("again")
     world.start("simulator", plant="payload_friction")
-    world.start("mpc_controller", task=str(task), autostart=True, controller__exploration=0.02, **PATIENCE)
+    world.start("mpc_controller", task=str(task), controller__exploration=0.02, **PATIENCE)
+    world.configure("again")
+    assert world.transit(Transition.TRANSITION_ACTIVATE)
     return world
 
 
