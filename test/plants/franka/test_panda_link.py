@@ -17,6 +17,9 @@ from ttdm_ros.plants.franka.link import LinkError
 SETTINGS = FrankaSettings(guard=Guard(timeout=0.5, pause=1.0))
 
 
+STEP = 2e-5  # of the robot's time between two looks; so small that no test is overtaken by the guard [s]
+
+
 class Robot:
     """A Panda, its control loop and its libfranka, as far as the link uses them; time passes when it is looked at."""
 
@@ -33,7 +36,7 @@ class Robot:
         return self
 
     def get_state(self) -> Any:
-        self.time += 1e-3
+        self.time += STEP
         zeros = [0.0] * 7
         return SimpleNamespace(
             **{name: zeros for name in ("q", "dq", "tau_J", "q_d", "dq_d", "tau_ext_hat_filtered")},
