@@ -10,6 +10,7 @@ pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("dartpy", reason="dartpy is not installed")
 
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
 
 from ttdm_ros import topics
 
@@ -30,7 +31,10 @@ def driven(world: Any) -> Iterator[Any]:
     world.node.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, note, 10)
     world.start("holder", gazebo_plant=PLANT, use_sim_time=True)
     world.start("dart_arm", script="dart_arm.py", plant=PLANT, real_time_factor=0.5)
-    world.start("mpc_controller", use_sim_time=True, **CONTROLLER)
+    world.start("mpc_controller", use_sim_time=True, **(CONTROLLER | {"autostart": False}))
+    world.configure("bag")
+    world.hear(35)  # DDS may take three seconds until the holder hears the controller, too
+    assert world.transit(Transition.TRANSITION_ACTIVATE)
     world.until_phase("tracking", "holding")
     world.hear(80)
     yield world

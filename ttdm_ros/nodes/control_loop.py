@@ -164,6 +164,8 @@ class ControlLoop:
         if newest is None or not self._watchdog.is_new(newest.stamp_ns):
             self._send(self.controller.on_silence(self._watchdog.silence, held_up))
             return
+        if self.controller.phase is Phase.WAITING and not self._topics.is_heard:
+            return  # the plan would go on while nobody hears the torque: DDS may take seconds to connect the plant
         answer = self.controller.on_state(*newest, held_up)
         self._send(answer)
         self._topics.law(answer, newest.stamp_ns + round(1e9 * self.controller.config.delay))

@@ -67,6 +67,12 @@ class ControllerTopics:
         self._law = LawTemplate(arm.joint_names, self._law_points, mpc.dt) if law else None
         self._law_publisher = create(JointTrajectory, topics.LAW, _NEWEST) if law else None
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether anyone hears the torques: of a driver that closes the loop itself, the law counts too."""
+        heard = self._command_publisher.get_subscription_count()
+        return bool(heard or (self._law_publisher and self._law_publisher.get_subscription_count()))
+
     def command(self, tau: Array) -> None:
         """Publish joint torques without gravity (7,) [N·m]."""
         self._command_publisher.publish(self._command.fill(None, tau))
