@@ -5,32 +5,27 @@ The control loop, a thousand times a second, is compiled and does not wait for t
 """
 
 import math
-import re
-import signal
 import sys
 import time
 from collections.abc import Callable
-from types import FrameType
 from typing import Any, Literal
 
 import numpy as np
-import rclpy
 from pydantic import Field
-from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from ttdm_ros import topics
 from ttdm_ros.config import load
-from ttdm_ros.errors import ConfigError, PlantError, TtdmError
+from ttdm_ros.errors import ConfigError, PlantError
 from ttdm_ros.nodes.franka_topics import FrankaTopics
 from ttdm_ros.nodes.law_message import read_law
 from ttdm_ros.nodes.parameters import read_parameters
+from ttdm_ros.nodes.running import run_node
 from ttdm_ros.paths import find_config
 from ttdm_ros.plants.franka.address_lock import AddressLock
 from ttdm_ros.plants.franka.config import FrankaSettings
@@ -219,29 +214,7 @@ def _read_robot(name: str) -> RobotParameters:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM; return 0, or 1 after one sentence on standard error."""
-    node: FrankaDriver | None = None
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if node is None:
-            raise SystemExit(0)
-        node.stop()
-
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
-    try:
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:  # arguments or a parameter file that rclpy cannot read
-        print(f"franka_driver: {re.sub(', at /[^,]*', '', str(error))}", file=sys.stderr)
-        return 1
-    try:
-        node = FrankaDriver()
-        node.run()
-    except (TtdmError, ParameterException) as error:
-        print(f"franka_driver: {error}", file=sys.stderr)
-        return 1
-    finally:
-        rclpy.try_shutdown()
-    return 0
+    return run_node("franka_driver", FrankaDriver, args)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,25 @@
 """Node `holder`: between commands and an arm that neither carries its own weight nor stops by itself."""
 
-import re
-import signal
 import sys
 import time
-from types import FrameType
 from typing import Literal
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from pydantic import Field
-from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Float64MultiArray
 
 from ttdm_ros import topics
 from ttdm_ros.config import Config
-from ttdm_ros.errors import PlantError, TtdmError
+from ttdm_ros.errors import PlantError
 from ttdm_ros.nodes.cdr import MessageTemplate
 from ttdm_ros.nodes.gate import Gate
 from ttdm_ros.nodes.joint_order import JointOrder, JointState, JointStateError
 from ttdm_ros.nodes.parameters import read_parameters
+from ttdm_ros.nodes.running import run_node
 from ttdm_ros.nodes.state_source import StateSource
 from ttdm_ros.plants.config import load_plant
 from ttdm_ros.plants.gazebo.robot import links_model
@@ -176,29 +171,7 @@ class HolderNode(Node):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM; return 0, or 1 after one sentence on standard error."""
-    node: HolderNode | None = None
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if node is None:
-            raise SystemExit(0)
-        node.stop()
-
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
-    try:
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:  # arguments or a parameter file that rclpy cannot read
-        print(f"holder: {re.sub(', at /[^,]*', '', str(error))}", file=sys.stderr)
-        return 1
-    try:
-        node = HolderNode()
-        node.run()
-    except (TtdmError, ParameterException) as error:
-        print(f"holder: {error}", file=sys.stderr)
-        return 1
-    finally:
-        rclpy.try_shutdown()
-    return 0
+    return run_node("holder", HolderNode, args)
 
 
 if __name__ == "__main__":

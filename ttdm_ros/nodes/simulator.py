@@ -2,21 +2,15 @@
 
 import itertools
 import math
-import re
-import signal
 import sys
 import time
-from types import FrameType
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from pydantic import Field
-from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
@@ -25,10 +19,11 @@ from std_srvs.srv import Trigger
 
 from ttdm_ros import topics
 from ttdm_ros.config import Config
-from ttdm_ros.errors import ConfigError, PlantError, TtdmError
+from ttdm_ros.errors import ConfigError, PlantError
 from ttdm_ros.nodes.cdr import MessageTemplate
 from ttdm_ros.nodes.pacer import Pacer
 from ttdm_ros.nodes.parameters import read_parameters
+from ttdm_ros.nodes.running import run_node
 from ttdm_ros.nodes.simulator_report import Counts, SimulatorReport
 from ttdm_ros.plants.config import load_plant
 from ttdm_ros.plants.mujoco_plant import MujocoPlant
@@ -238,29 +233,7 @@ def _grain(steps: int, step_s: float) -> int:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM; return 0, or 1 after one sentence on standard error."""
-    node: Simulator | None = None
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if node is None:
-            raise SystemExit(0)
-        node.stop()
-
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
-    try:
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:  # arguments or a parameter file that rclpy cannot read
-        print(f"simulator: {re.sub(', at /[^,]*', '', str(error))}", file=sys.stderr)
-        return 1
-    try:
-        node = Simulator()
-        node.run()
-    except (TtdmError, ParameterException) as error:
-        print(f"simulator: {error}", file=sys.stderr)
-        return 1
-    finally:
-        rclpy.try_shutdown()
-    return 0
+    return run_node("simulator", Simulator, args)
 
 
 if __name__ == "__main__":
