@@ -8,31 +8,23 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import (
-    DeclareLaunchArgument,
-    IncludeLaunchDescription,
-    LogInfo,
-    OpaqueFunction,
-    RegisterEventHandler,
-)
+from launch.actions import IncludeLaunchDescription, LogInfo, OpaqueFunction, RegisterEventHandler
 from launch.event_handlers import OnProcessExit
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from ttdm_ros.errors import TtdmError
+from ttdm_ros.launching import BOOLEAN, NAMESPACE, PLANT_CONFIG, ROBOT, Argument, declare, include, is_true, read
 from ttdm_ros.paths import find_config
 from ttdm_ros.ros_packages import need
 
-_ARGUMENTS = {
-    "robot": ("panda", "robot of config/robots, or a path to a .yaml or .urdf file"),
-    "base_frame": ("", "only for a .urdf file: link at which the arm begins; empty for the robot's own"),
-    "tip_frame": ("", "only for a .urdf file: link at which the arm ends; empty for the robot's own"),
-    "plant_config": ("payload_friction", "plant of config/plants, or a path to a file: what the model does not know"),
+_ARGUMENTS: dict[str, Argument] = {
+    **ROBOT,
+    **PLANT_CONFIG,
     "real_time_factor": ("1.0", "simulated over wall time that Gazebo shall keep to"),
-    "namespace": ("", "namespace of all nodes and topics"),
+    **NAMESPACE,
+    "gui": ("true", BOOLEAN, "show Gazebo's window"),
 }
-_CHOICES = {"gui": ("true", ["true", "false", "True", "False"], "show Gazebo's window")}
 _PACKAGES = (
     "ros_gz_sim",
     "ros_gz_bridge",
@@ -46,23 +38,11 @@ _PACKAGES = (
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments and what follows from them."""
-    return LaunchDescription(
-        [
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=text)
-                for name, (default, text) in _ARGUMENTS.items()
-            ),
-            *(
-                DeclareLaunchArgument(name, default_value=default, choices=choices, description=text)
-                for name, (default, choices, text) in _CHOICES.items()
-            ),
-            OpaqueFunction(function=_start),
-        ]
-    )
+    return LaunchDescription([*declare(_ARGUMENTS), OpaqueFunction(function=_start)])
 
 
 def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    given = {name: LaunchConfiguration(name).perform(context) for name in (*_ARGUMENTS, *_CHOICES)}
+    given = read(context, _ARGUMENTS)
     find_config("robots", given["robot"])
     find_config("plants", given["plant_config"])
     factor = _number(given["real_time_factor"])
@@ -106,7 +86,6 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters=[time],
         output="screen",
     )
-    holder = Path(__file__).resolve().with_name("holder.launch.py")
     return [
         *([LogInfo(msg=files.warning)] if files.warning else []),
         IncludeLaunchDescription(
@@ -114,7 +93,7 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 str(Path(get_package_share_directory("ros_gz_sim")) / "launch" / "gz_sim.launch.py")
             ),
             launch_arguments={
-                "gz_args": f"-r {'' if given['gui'].lower() == 'true' else '-s '}{shlex.quote(str(files.world))}",
+                "gz_args": f"-r {'' if is_true(given['gui']) else '-s '}{shlex.quote(str(files.world))}",
                 "on_exit_shutdown": "true",
             }.items(),
         ),
@@ -133,13 +112,11 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         ),
         spawn,
         RegisterEventHandler(OnProcessExit(target_action=spawn, on_exit=[controllers])),
-        IncludeLaunchDescription(
-            PythonLaunchDescriptionSource(str(holder)),
-            launch_arguments={
-                "gravity": "compensated" if files.compensates_gravity else "added",
-                "gazebo_plant": given["plant_config"],
-                "use_sim_time": "true",
-            }.items(),
+        include(
+            "holder.launch.py",
+            gravity="compensated" if files.compensates_gravity else "added",
+            gazebo_plant=given["plant_config"],
+            use_sim_time="true",
         ),
     ]
 

@@ -8,43 +8,43 @@ When the plant or the controller ends, everything else is stopped too.
 from pathlib import Path
 
 from launch import Action, LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import (
-    DeclareLaunchArgument,
-    IncludeLaunchDescription,
-    OpaqueFunction,
-    RegisterEventHandler,
-    Shutdown,
-)
+from launch.actions import OpaqueFunction, RegisterEventHandler, Shutdown
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events.process import ProcessExited
-from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import EqualsSubstitution, LaunchConfiguration
 from launch_ros.actions import Node
 
 from ttdm_ros.errors import TtdmError
+from ttdm_ros.launching import (
+    BOOLEAN,
+    NAMESPACE,
+    PARAMS_FILE,
+    ROBOT,
+    Argument,
+    declare,
+    include,
+    is_true,
+    own_node,
+    read,
+)
 from ttdm_ros.paths import find_config, share_folder
 
-_ARGUMENTS = {
-    "robot": ("panda", "robot of config/robots, or a path to a .yaml or .urdf file"),
-    "base_frame": ("", "only for a .urdf file: link at which the arm begins; empty for the robot's own"),
-    "tip_frame": ("", "only for a .urdf file: link at which the arm ends; empty for the robot's own"),
+_ARGUMENTS: dict[str, Argument] = {
+    **ROBOT,
     "model": ("nominal", "model of models/, or a path to a bundle"),
     "task": ("circle", "task of config/tasks, or a path to a file"),
-    "namespace": ("", "namespace of all nodes and topics"),
-    "params_file": ("", "parameter file for all nodes; what it sets wins over the arguments"),
-}
-_BOOLEAN = ["true", "false", "True", "False"]
-_CHOICES = {
+    **NAMESPACE,
+    **PARAMS_FILE,
     "plant": (
         "mujoco",
         ["mujoco", "gazebo", "ros2_control", "franka", "none"],
         "mujoco and gazebo simulate the arm; ros2_control: its driver is up; franka: a Franka arm through its own "
         "interface, FR3 with robot:=fr3; none: all is up on these topics",
     ),
-    "record": ("false", _BOOLEAN, "keep everything in a bag"),
-    "use_sim_time": ("false", _BOOLEAN, "time comes from /clock, which the simulator publishes then; true in Gazebo"),
-    "rviz": ("false", _BOOLEAN, "show the robot, the reference and the plan in RViz"),
+    "record": ("false", BOOLEAN, "keep everything in a bag"),
+    "use_sim_time": ("false", BOOLEAN, "time comes from /clock, which the simulator publishes then; true in Gazebo"),
+    "rviz": ("false", BOOLEAN, "show the robot, the reference and the plan in RViz"),
 }
 
 
@@ -52,46 +52,30 @@ def generate_launch_description() -> LaunchDescription:
     """Declare the arguments and what follows from them; those of the included files count here too."""
     return LaunchDescription(
         [
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=text)
-                for name, (default, text) in _ARGUMENTS.items()
-            ),
-            *(
-                DeclareLaunchArgument(name, default_value=default, choices=choices, description=text)
-                for name, (default, choices, text) in _CHOICES.items()
-            ),
+            *declare(_ARGUMENTS),
             OpaqueFunction(function=_check),
             # The recorder comes first, so that it misses little of the others' beginning.
-            _include("record.launch.py", IfCondition(LaunchConfiguration("record"))),
-            _include("simulator.launch.py", _plant_is("mujoco")),
-            _include("franka_driver.launch.py", _plant_is("franka")),
-            _include("gazebo.launch.py", _plant_is("gazebo")),
-            _include("ros2_control.launch.py", _plant_is("ros2_control")),
+            include("record.launch.py", IfCondition(LaunchConfiguration("record"))),
+            include("simulator.launch.py", _plant_is("mujoco")),
+            include("franka_driver.launch.py", _plant_is("franka")),
+            include("gazebo.launch.py", _plant_is("gazebo")),
+            include("ros2_control.launch.py", _plant_is("ros2_control")),
             OpaqueFunction(function=_controller),
             OpaqueFunction(function=_visualisation, condition=IfCondition(LaunchConfiguration("rviz"))),
         ]
     )
 
 
-def _include(name: str, condition: IfCondition) -> IncludeLaunchDescription:
-    path = Path(__file__).resolve().with_name(name)
-    return IncludeLaunchDescription(PythonLaunchDescriptionSource(str(path)), condition=condition)
-
-
 def _plant_is(name: str) -> IfCondition:
     return IfCondition(EqualsSubstitution(LaunchConfiguration("plant"), name))
 
 
-def _values(context: LaunchContext) -> dict[str, str]:
-    return {name: LaunchConfiguration(name).perform(context) for name in (*_ARGUMENTS, *_CHOICES)}
-
-
 def _check(context: LaunchContext) -> None:
     """Refuse before anything starts what would make a node fail."""
-    given = _values(context)
+    given = read(context, _ARGUMENTS)
     if given["plant"] == "gazebo":
         context.launch_configurations["use_sim_time"] = "true"
-    if given["plant"] == "franka" and given["use_sim_time"].lower() == "true":
+    if given["plant"] == "franka" and is_true(given["use_sim_time"]):
         raise TtdmError("a Franka arm keeps the wall clock's time; leave use_sim_time off with plant:=franka")
     find_config("tasks", given["task"])
     find_config("robots", given["robot"])
@@ -101,8 +85,8 @@ def _check(context: LaunchContext) -> None:
 
 def _controller(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Start the controller, after the motors listen where controllers of ros2_control have to be activated."""
-    given = _values(context)
-    spawns = LaunchConfiguration("spawn", default="true").perform(context).lower() == "true"
+    given = read(context, _ARGUMENTS)
+    spawns = is_true(LaunchConfiguration("spawn", default="true").perform(context))
     if given["plant"] != "gazebo" and not (given["plant"] == "ros2_control" and spawns):
         return [_controller_node(given)]
 
@@ -119,24 +103,12 @@ def _is_spawner(action: Action) -> bool:
 
 
 def _controller_node(given: dict[str, str]) -> Node:
-    arguments = {name: given[name] for name in ("robot", "base_frame", "tip_frame", "model", "task")}
-    return Node(
-        package="ttdm_ros",
-        executable="mpc_controller",
-        namespace=given["namespace"],
-        parameters=[
-            str(share_folder() / "config" / "mpc_controller.yaml"),
-            arguments
-            | {
-                "autostart": True,
-                "publish_law": given["plant"] == "franka",  # its driver follows the law a thousand times a second
-                "use_sim_time": given["use_sim_time"].lower() == "true",
-            },
-            *([given["params_file"]] if given["params_file"] else []),
-        ],
-        output="screen",
-        on_exit=[Shutdown(reason="the controller ended")],
-    )
+    parameters = {name: given[name] for name in (*ROBOT, "model", "task")} | {
+        "autostart": True,
+        "publish_law": given["plant"] == "franka",  # its driver follows the law a thousand times a second
+        "use_sim_time": is_true(given["use_sim_time"]),
+    }
+    return own_node("mpc_controller", given, parameters, ending="the controller ended")
 
 
 def _visualisation(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -147,9 +119,9 @@ def _visualisation(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             f"rviz:=true needs {error.name} in the Python that runs ros2; start it with the workspace's own: "
             "python $(which ros2) launch ttdm_ros panda_mpc.launch.py ..."
         ) from error
-    given = _values(context)
+    given = read(context, _ARGUMENTS)
     arm = load_arm(given["robot"], base_frame=given["base_frame"] or None, tip_frame=given["tip_frame"] or None)
-    time = {"use_sim_time": given["use_sim_time"].lower() == "true"}
+    time = {"use_sim_time": is_true(given["use_sim_time"])}
     # Relative names, so that two arms in two namespaces have two trees of frames.
     frames = [("/tf", "tf"), ("/tf_static", "tf_static")]
     publisher = Node(

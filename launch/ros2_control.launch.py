@@ -6,57 +6,40 @@ Its driver is up already. Started are the holder, and the controller that passes
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration
+from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
 from ttdm_ros.errors import TtdmError
+from ttdm_ros.launching import BOOLEAN, GRAVITY, NAMESPACE, ROBOT, Argument, declare, include, is_true, read
 from ttdm_ros.paths import find_config, share_folder
 from ttdm_ros.ros_packages import need
 
-_ARGUMENTS = {
-    "robot": ("panda", "robot of config/robots, or a path to a .yaml or .urdf file"),
+_ARGUMENTS: dict[str, Argument] = {
+    "robot": ROBOT["robot"],
     "controllers": ("", "parameter file of the controllers; empty for the robot's own of config/ros2_control"),
     "controller_manager": ("/controller_manager", "name of the driver's controller manager"),
-    "namespace": ("", "namespace of all nodes and topics"),
-}
-_BOOLEAN = ["true", "false", "True", "False"]
-_CHOICES = {
+    **NAMESPACE,
     "controller_type": ("forward", ["forward", "group_effort"], "forward_command_controller or effort_controllers"),
-    "gravity": ("compensated", ["compensated", "added"], "compensated by the arm, or added to its motors' torques"),
-    "hold": ("true", _BOOLEAN, "brake and hold the arm when commands stop; controllers go on with the last one"),
-    "spawn": ("true", _BOOLEAN, "load and activate the effort controller; false if that is done elsewhere"),
-    "broadcast": ("false", _BOOLEAN, "load and activate a joint_state_broadcaster too"),
+    **GRAVITY,
+    "hold": ("true", BOOLEAN, "brake and hold the arm when commands stop; controllers go on with the last one"),
+    "spawn": ("true", BOOLEAN, "load and activate the effort controller; false if that is done elsewhere"),
+    "broadcast": ("false", BOOLEAN, "load and activate a joint_state_broadcaster too"),
 }
 
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments and what follows from them."""
-    return LaunchDescription(
-        [
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=text)
-                for name, (default, text) in _ARGUMENTS.items()
-            ),
-            *(
-                DeclareLaunchArgument(name, default_value=default, choices=choices, description=text)
-                for name, (default, choices, text) in _CHOICES.items()
-            ),
-            OpaqueFunction(function=_start),
-        ]
-    )
+    return LaunchDescription([*declare(_ARGUMENTS), OpaqueFunction(function=_start)])
 
 
 def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    given = {name: LaunchConfiguration(name).perform(context) for name in (*_ARGUMENTS, *_CHOICES)}
-    holds, spawns, broadcasts = (given[name].lower() == "true" for name in ("hold", "spawn", "broadcast"))
+    given = read(context, _ARGUMENTS)
+    holds, spawns, broadcasts = (is_true(given[name]) for name in ("hold", "spawn", "broadcast"))
     if given["gravity"] == "added" and not holds:
         raise TtdmError("gravity:=added needs hold:=true, as it is the holder that adds it; leave hold out")
     entities: list[LaunchDescriptionEntity] = []
     if holds:
-        path = Path(__file__).resolve().with_name("holder.launch.py")
-        entities.append(IncludeLaunchDescription(PythonLaunchDescriptionSource(str(path))))
+        entities.append(include("holder.launch.py"))
     if spawns:
         controller = "motor_effort_controller" if holds else "effort_controller"
         entities.append(_spawner(given, controller, broadcasts=broadcasts))
