@@ -11,7 +11,7 @@ import pytest
 from ttdm_ros.evaluation.drawing import Canvas
 from ttdm_ros.evaluation.study import report
 from ttdm_ros.evaluation.study.config import StudyConfig
-from ttdm_ros.evaluation.study.findings import claims, summary, table
+from ttdm_ros.evaluation.study.findings import claims, summary, table, variants
 from ttdm_ros.evaluation.study.folder import StudyFolder
 
 Rows = list[dict[str, Any]]
@@ -60,6 +60,21 @@ def test_the_table_has_a_line_a_weighting_of_each_group(study: StudyConfig, rows
     assert line["median"] == pytest.approx(np.median(own))
     assert line["reduction_value"] == pytest.approx(0.5)
     assert line["p_value"] < 0.01
+
+
+def test_a_plant_given_as_a_path_is_found_by_its_name(study: StudyConfig, rows: Rows) -> None:
+    by_path = study.model_copy(update={"plant": f"/somewhere/{study.plant}.yaml"})
+    assert claims(by_path, rows) == claims(study, rows)
+
+
+def test_variants_are_compared_with_the_settings_as_chosen(study: StudyConfig, rows: Rows) -> None:
+    for row in rows:
+        if row["variant"] == "no floor":
+            row["excess"] *= 1.25
+    found = variants(study, rows)
+    assert list(found) == ["no floor"]
+    assert found["no floor"].paired.value == pytest.approx(-0.25)
+    assert summary(study, rows)["variants"]["no floor"]["better"] == 0
 
 
 def test_page_tables_and_figures_land_in_the_folder(

@@ -94,6 +94,11 @@ class StudyConfig(Config):
     sampling: SamplingConfig = SamplingConfig()
     mpc: MpcConfig = MpcConfig()
 
+    @property
+    def plant_name(self) -> str:
+        """What the plant is called in results, also if it is a path."""
+        return name_of(self.plant)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         known = weightings()
@@ -111,6 +116,11 @@ class StudyConfig(Config):
         if abs(self.sampling.dt - self.mpc.dt) > 1e-9:
             raise ValueError(f"sampling.dt ({self.sampling.dt} s) must be mpc.dt ({self.mpc.dt} s)")
         return self
+
+
+def name_of(name_or_path: str) -> str:
+    """Return what a plant or task is called in results, also if it is a path."""
+    return Path(name_or_path).stem
 
 
 def load_study(name_or_path: str | Path) -> StudyConfig:

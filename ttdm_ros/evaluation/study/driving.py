@@ -7,9 +7,7 @@ import numpy as np
 
 from ttdm_ros.control.config import ControllerConfig
 from ttdm_ros.control.timeline import Task
-from ttdm_ros.dynamics.bundle import load_model
 from ttdm_ros.dynamics.model import PredictionModel
-from ttdm_ros.dynamics.specification import ModelSpecification
 from ttdm_ros.evaluation import closed_loop
 from ttdm_ros.evaluation.closed_loop import RunResult
 from ttdm_ros.evaluation.study.config import StudyConfig
@@ -17,7 +15,6 @@ from ttdm_ros.evaluation.study.folder import Arrays
 from ttdm_ros.evaluation.study.oracle import informed_arm
 from ttdm_ros.evaluation.study.paths import HELD_OUT, RECORDED, VALIDATION, random_path, references
 from ttdm_ros.evaluation.study.plan import Drives
-from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.mpc.solver import MpcSolver
 from ttdm_ros.plants.config import load_plant
 from ttdm_ros.systems.arm import Arm, load_arm
@@ -55,40 +52,39 @@ class Bench:
             number = RECORDED + drives.seed * _DRIVES + drives.round * wanted.drives + i
             config = self._config.model_copy(update={"exploration": wanted.exploration, "exploration_seed": number})
             path = random_path(self.arm, number, wanted.duration)
-            runs.append(self._run(model, path, self.study.plant, config, seed=number))
+            runs.append(self._run(self._solver(model), model, path, self.study.plant, config, seed=number))
         columns = {name: np.concatenate([getattr(run, name) for run in runs]) for name in _COLUMNS}
         return columns | {"lengths": np.array([len(run.time) for run in runs], dtype=np.float64)}
 
     def measure(self, model: PredictionModel, plant: str, *, held_out: bool) -> dict[str, dict[str, float]]:
         """Drive every reference; return the figures of ``RunResult`` by reference."""
-        paths = self.references(held_out=held_out)
-        return {
-            name: self._run(model, path, plant, self._config, seed=i).figures
-            for i, (name, path) in enumerate(paths.items())
-        }
+        return self._measure(self._solver(model), model, plant, held_out=held_out)
 
     def measure_oracle(self, plant: str, *, held_out: bool) -> dict[str, dict[str, float]]:
         """Do the same with an MPC that knows the plant."""
-        solver = MpcSolver(informed_arm(self.arm, load_plant(plant)), load_model("nominal"), self.study.mpc)
+        nominal = PredictionModel.nominal()
+        solver = MpcSolver(informed_arm(self.arm, load_plant(plant)), nominal, self.study.mpc)
+        return self._measure(solver, nominal, plant, held_out=held_out)
+
+    def _measure(
+        self, solver: MpcSolver, model: PredictionModel, plant: str, *, held_out: bool
+    ) -> dict[str, dict[str, float]]:
         paths = self.references(held_out=held_out)
         return {
-            name: self._run(None, path, plant, self._config, seed=i, solver=solver).figures
+            name: self._run(solver, model, path, plant, self._config, seed=i).figures
             for i, (name, path) in enumerate(paths.items())
         }
 
     def _run(
         self,
-        model: PredictionModel | None,
+        solver: MpcSolver,
+        model: PredictionModel,
         path: Task,
         plant: str,
         config: ControllerConfig,
         *,
         seed: int,
-        solver: MpcSolver | None = None,
     ) -> RunResult:
-        if solver is None:
-            assert model is not None
-            solver = self._solver(model.specification, self.study.mpc, model)
         return closed_loop.run(
             solver,
             path,
@@ -100,10 +96,10 @@ class Bench:
             state_rate=round(STATES * self.study.control_rate),
         )
 
-    def _solver(self, specification: ModelSpecification, mpc: MpcConfig, model: PredictionModel) -> MpcSolver:
-        key = specification.model_dump_json()
+    def _solver(self, model: PredictionModel) -> MpcSolver:
+        key = model.specification.model_dump_json()
         if key not in self._solvers:
-            self._solvers[key] = MpcSolver(self.arm, model, mpc)
+            self._solvers[key] = MpcSolver(self.arm, model, self.study.mpc)
         return self._solvers[key]
 
 

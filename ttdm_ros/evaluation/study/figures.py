@@ -13,14 +13,13 @@ from ttdm_ros.evaluation.study.findings import (
     BASELINE,
     METHOD,
     against,
-    checkpoint_excess,
     stated,
+    variants,
 )
 from ttdm_ros.evaluation.study.plan import CHECKPOINT
 from ttdm_ros.evaluation.study.statistics import (
     Interval,
     Row,
-    compare,
     excess_table,
     rank_correlation,
     select,
@@ -138,9 +137,7 @@ class Figures:
         with canvas as figure:
             axes = figure.subplots(1, 1)
             numbers = list(range(self._study.rounds))
-            before = [checkpoint_excess(stated(self._study, self._rows, round=n)) for n in numbers]
-            axes.plot(numbers, before, color=self._colours[CHECKPOINT], linestyle="--", label="checkpoint")
-            for name in (BASELINE, *self._compared):
+            for name in (CHECKPOINT, BASELINE, *self._compared):
                 tables = [
                     excess_table(select(stated(self._study, self._rows, round=n), weighting=name)) for n in numbers
                 ]
@@ -154,22 +151,19 @@ class Figures:
 
     def variants(self) -> Canvas | None:
         """Reduction that each variant brings against the settings as chosen, on the validation references."""
-        rows = select(self._rows, experiment="variants")
-        names = [variant.name for variant in self._study.variants]
-        if len(names) < 2:
+        compared = variants(self._study, self._rows)
+        if not compared:
             return None
-        base = excess_table(_of_variant(rows, self._study, names[0]))
-        canvas = Canvas(_WIDTH, 0.6 + 0.28 * len(names), with_png=True)
+        canvas = Canvas(_WIDTH, 0.9 + 0.28 * len(compared), with_png=True)
         with canvas as figure:
             axes = figure.subplots(1, 1)
-            for i, name in enumerate(names[1:]):
-                found = compare(excess_table(_of_variant(rows, self._study, name)), base).reduction
+            for i, found in enumerate(each.paired for each in compared.values()):
                 axes.plot([found.low, found.high], [i, i], color=GREY, linewidth=1.6)
                 axes.plot([found.value], [i], marker="o", color=RED if found.value < 0.0 else GREEN)
-            axes.set_yticks(range(len(names) - 1), names[1:])
+            axes.set_yticks(range(len(compared)), list(compared))
             axes.invert_yaxis()
             axes.axvline(0.0, color=GREY, linewidth=0.8)
-            axes.set_xlabel(f"reduction of the excess against '{names[0]}'; to the right is better")
+            axes.set_xlabel("reduction of the excess against the settings as chosen; to the right is better")
         return canvas
 
     def _points(self, axes: Axes, x: np.ndarray, found: Sequence[Interval], name: str, i: int) -> None:
@@ -179,8 +173,3 @@ class Figures:
         style: dict[str, Any] = {"linewidth": 1.8 if name == METHOD else 1.0, "marker": "o", "markersize": 3.5}
         colour = self._colours[name]
         axes.errorbar(x + shift, values, yerr=errors, color=colour, label=name, elinewidth=0.8, capsize=0, **style)
-
-
-def _of_variant(rows: Sequence[Row], study: StudyConfig, name: str) -> list[Row]:
-    (variant,) = (each for each in study.variants if each.name == name)
-    return select(rows, variant=name, weighting=variant.weighting)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ttdm_ros.evaluation.study.config import StudyConfig
-from ttdm_ros.evaluation.study.plan import CHECKPOINT
+from ttdm_ros.evaluation.study.config import StudyConfig, Variant
 from ttdm_ros.evaluation.study.statistics import (
+    Array,
     Comparison,
     Interval,
     Row,
@@ -62,8 +62,8 @@ def groups(rows: Sequence[Row]) -> Iterator[tuple[tuple[Any, ...], list[Row]]]:
 
 
 def stated(study: StudyConfig, rows: Sequence[Row], **changes: Any) -> list[Row]:
-    """Return the drives of the setting stated beforehand: last round, ``p_compared``, the study's plant."""
-    wanted = {"experiment": "main", "round": study.rounds - 1, "p": study.p_compared, "plant": study.plant}
+    """Return drives, or lines of the table, of the setting stated beforehand: last round, ``p_compared``, its plant."""
+    wanted = {"experiment": "main", "round": study.rounds - 1, "p": study.p_compared, "plant": study.plant_name}
     return select(rows, **(wanted | changes))
 
 
@@ -114,6 +114,18 @@ def _claims_of_method(study: StudyConfig, rows: Sequence[Row]) -> Iterator[Claim
     )
 
 
+def variants(study: StudyConfig, rows: Sequence[Row]) -> dict[str, Comparison]:
+    """Compare each variant with the first one, the settings as chosen, on the validation references."""
+
+    def excess(variant: Variant) -> Array:
+        return excess_table(select(rows, experiment="variants", variant=variant.name, weighting=variant.weighting))
+
+    if not study.variants:
+        return {}
+    chosen, *others = study.variants
+    return {variant.name: compare(excess(variant), excess(chosen)) for variant in others}
+
+
 def summary(study: StudyConfig, rows: Sequence[Row]) -> dict[str, Any]:
     """Return the figures others may want to read: ``normalised_reduction.<weighting>.<p>`` and the claims."""
     reductions: dict[str, dict[str, Any]] = {}
@@ -130,14 +142,10 @@ def summary(study: StudyConfig, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "normalised_reduction": reductions,
         "claims": [asdict(claim) for claim in claims(study, rows)],
+        "variants": {name: asdict(found) for name, found in variants(study, rows).items()},
         "drives": len(rows),
         "failures": sum(not row["completed"] for row in rows),
     }
-
-
-def checkpoint_excess(rows: Sequence[Row]) -> float:
-    """Return the median excess of the checkpoint on some drives."""
-    return float(np.median(excess_table(select(rows, weighting=CHECKPOINT))))
 
 
 def _median(values: Sequence[float | None]) -> float:

@@ -53,7 +53,7 @@ def rounds(study: StudyConfig) -> list[list[Drives]]:
 
 def cells(study: StudyConfig) -> list[Cell]:
     """Return every piece that is left once all is recorded, the long ones first."""
-    found = [*_main(study), *_capacity(study), *_full(study), *_variants(study)]
+    found = [*_main(study), *_other_networks(study), *_variants(study)]
     return sorted(found, key=lambda cell: -len(cell.weightings) * len(cell.plants))
 
 
@@ -74,33 +74,22 @@ def _main(study: StudyConfig) -> Iterator[Cell]:
                 )
 
 
-def _capacity(study: StudyConfig) -> Iterator[Cell]:
-    for seed in study.seeds:
-        for hidden in study.capacities:
+def _other_networks(study: StudyConfig) -> Iterator[Cell]:
+    networks: list[tuple[Experiment, ModelSpecification]] = [
+        ("capacity", study.specification.model_copy(update={"hidden": hidden})) for hidden in study.capacities
+    ]
+    networks += [("full", study.full)] if study.full is not None else []
+    for experiment, specification in networks:
+        for seed in study.seeds:
             yield Cell(
-                experiment="capacity",
+                experiment=experiment,
                 seed=seed,
                 round=study.rounds - 1,
                 p=study.p_compared,
-                specification=study.specification.model_copy(update={"hidden": hidden}),
+                specification=specification,
                 weightings=study.weightings,
                 plants=(study.plant,),
             )
-
-
-def _full(study: StudyConfig) -> Iterator[Cell]:
-    if study.full is None:
-        return
-    for seed in study.seeds:
-        yield Cell(
-            experiment="full",
-            seed=seed,
-            round=study.rounds - 1,
-            p=study.p_compared,
-            specification=study.full,
-            weightings=study.weightings,
-            plants=(study.plant,),
-        )
 
 
 def _variants(study: StudyConfig) -> Iterator[Cell]:

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation.drawing import Canvas
 from ttdm_ros.evaluation.page import render_page
 from ttdm_ros.evaluation.study import findings
-from ttdm_ros.evaluation.study.config import StudyConfig
+from ttdm_ros.evaluation.study.config import StudyConfig, name_of
 from ttdm_ros.evaluation.study.figures import Figures
 from ttdm_ros.evaluation.study.folder import StudyFolder
-from ttdm_ros.evaluation.study.statistics import Row
+from ttdm_ros.evaluation.study.statistics import Row, select
 from ttdm_ros.evaluation.study.weights import draw_weights
 
 _COLUMNS = (
@@ -40,8 +40,7 @@ _COLUMNS = (
 class _Section:
     title: str
     text: str
-    plot: str | None
-    tables: tuple[tuple[str, list[tuple[str, ...]]], ...] = ()
+    plot: str
 
 
 def write_report(study: StudyConfig, folder: StudyFolder, rows: Sequence[Row], *, command: str, seconds: float) -> Path:
@@ -92,43 +91,36 @@ def write_report(study: StudyConfig, folder: StudyFolder, rows: Sequence[Row], *
 def _render(
     study: StudyConfig,
     rows: Sequence[Row],
-    lines: Sequence[dict[str, Any]],
+    lines: Sequence[Row],
     sections: list[_Section],
     command: str,
     seconds: float,
 ) -> str:
-    def shown(keep: Callable[[dict[str, Any]], bool]) -> list[tuple[str, ...]]:
-        return [_cells(line) for line in lines if keep(line)]
-
-    def is_stated(line: dict[str, Any]) -> bool:
-        return bool(
-            line["experiment"] == "main" and line["round"] == study.rounds - 1 and line["p"] == study.p_compared
-        )
-
-    specification = study.specification
-    tables = [("The stated setting", shown(lambda line: is_stated(line) and line["plant"] == Path(study.plant).stem))]
-    tables += [
-        (f"The same models on the plant {Path(plant).stem}, which no model was trained on", own)
-        for plant in study.other_plants
-        if (own := shown(lambda line, plant=plant: is_stated(line) and line["plant"] == Path(plant).stem))  # type: ignore[misc]
-    ]
-    if full := shown(lambda line: line["experiment"] == "full"):
-        tables.append(("Without the nominal arm (structure full)", full))
+    tables = {
+        "The stated setting": findings.stated(study, lines),
+        **{
+            f"The same models on the plant {name_of(plant)}, which no model was trained on": findings.stated(
+                study, lines, plant=name_of(plant)
+            )
+            for plant in study.other_plants
+        },
+        "Without the nominal arm (structure full)": select(lines, experiment="full"),
+    }
     return render_page(
         "study.html",
         title=f"What a weighting is worth: {study.robot}",
         about={
             "command": command,
             "time": f"{seconds / 60.0:.0f} min" if seconds else "in parts",
-            "network": "-".join(map(str, specification.layer_sizes)),
-            "plant": Path(study.plant).stem,
+            "network": "-".join(map(str, study.specification.layer_sizes)),
+            "plant": study.plant_name,
             "seeds": str(len(study.seeds)),
             "drives": str(len(rows)),
             "failed": str(sum(not row["completed"] for row in rows)),
         },
         claims=findings.claims(study, rows),
         headings=[heading for _, heading in _COLUMNS],
-        tables=tables,
+        tables={title: [_cells(line) for line in own] for title, own in tables.items() if own},
         sections=sections,
     )
 
@@ -177,6 +169,6 @@ _WEIGHTS = (
     "the paths. Where the curves change, local weights differ from their mean."
 )
 _VARIANTS = (
-    "Each against the settings as chosen, on the validation references; models of the first round. This is what the "
-    "settings were chosen by; the held-out references had no part in it."
+    "Each against the settings as chosen, drive by drive, on the validation references; models of the first round. The "
+    "settings were chosen by this; the held-out references had no part in it."
 )

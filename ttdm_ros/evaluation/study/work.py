@@ -1,19 +1,16 @@
 """The pieces of a study as functions for one process; whatever they find goes into the study's folder."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ttdm_ros.dynamics.model import PredictionModel
-from ttdm_ros.evaluation.study.config import StudyConfig
+from ttdm_ros.evaluation.study.config import StudyConfig, name_of
 from ttdm_ros.evaluation.study.driving import Bench, bench
 from ttdm_ros.evaluation.study.folder import StudyFolder
 from ttdm_ros.evaluation.study.learning import Learning, Tuned
 from ttdm_ros.evaluation.study.plan import CHECKPOINT, Cell, Drives
-
-Figures = dict[str, dict[str, float]]
-Row = dict[str, Any]
+from ttdm_ros.evaluation.study.statistics import Row
 
 
 def do_baselines(study: StudyConfig, folder: StudyFolder) -> None:
@@ -77,8 +74,8 @@ def _rows(own: Bench, cell: Cell, name: str, tuned: Tuned, plant: str, baselines
             "structure": cell.specification.structure,
             "hidden": "-".join(map(str, cell.specification.hidden)),
             "weighting": name,
-            "plant": Path(plant).stem,
-            "reference": Path(reference).stem,
+            "plant": name_of(plant),
+            "reference": name_of(reference),
             "completed": bool(figures["completed"]),
             "cost": figures["cost"] if figures["completed"] else None,
             "excess": figures["cost"] - known["oracle"][reference]["cost"] if figures["completed"] else None,
@@ -93,4 +90,4 @@ def _rows(own: Bench, cell: Cell, name: str, tuned: Tuned, plant: str, baselines
 
 
 def _set_name(plant: str, held_out: bool) -> str:
-    return f"{Path(plant).stem}, {'held out' if held_out else 'validation'}"
+    return f"{name_of(plant)}, {'held out' if held_out else 'validation'}"
