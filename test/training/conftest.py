@@ -1,11 +1,12 @@
 """Recordings that never happened: a smooth motion, the torques that would make it, and bags of both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
@@ -26,6 +27,15 @@ TYPES = {
     DESIRED: "sensor_msgs/msg/JointState",
     DRIVER_EVENTS: "std_msgs/msg/String",
 }
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Let torch work in one thread, as the trainer does."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from ttdm_ros.training.trainer import fine_tune, train_base
 from ttdm_ros.training.tuning import Tuning
 from ttdm_ros.training.weightings import find_weighting
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 P = 2
 MATTERS = (2,)
 SMALL = TrainingConfig(
@@ -36,14 +38,6 @@ SMALL = TrainingConfig(
     metric_steps=25,
     precision="double",
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

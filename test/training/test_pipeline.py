@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from ttdm_ros import cli
 from ttdm_ros.commands.executables import without_ros_arguments
@@ -19,7 +18,10 @@ from ttdm_ros.training.config import SamplingConfig, TrainingConfig
 from ttdm_ros.training.job import TrainingJob
 from ttdm_ros.training.pipeline import train_from_bags
 
-pytestmark = pytest.mark.timeout(400)  # the first run on a machine compiles
+pytestmark = [
+    pytest.mark.timeout(400),  # the first run on a machine compiles
+    pytest.mark.usefixtures("one_thread"),
+]
 
 QUICK = TrainingConfig(
     specification=ModelSpecification(hidden=(8,), inputs=("q", "v")),
@@ -30,14 +32,6 @@ QUICK = TrainingConfig(
     batch=32,
     validate_every=10,
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

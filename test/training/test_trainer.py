@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from ttdm_ros.dynamics.nominal import nominal_batch
 from ttdm_ros.dynamics.specification import ModelSpecification
@@ -14,6 +13,8 @@ from ttdm_ros.training.resume import ResumeFile
 from ttdm_ros.training.sensitivities import SampleSensitivities
 from ttdm_ros.training.trainer import fine_tune, train_base
 from ttdm_ros.training.weightings import find_weighting, weightings
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 P = 3
 SMALL = TrainingConfig(
@@ -28,14 +29,6 @@ SMALL = TrainingConfig(
     weight_decay=1e-3,
     metric_steps=5,
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

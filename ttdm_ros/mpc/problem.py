@@ -53,25 +53,10 @@ def build(body: RigidBody, horizon: int) -> Any:
     model.dyn_disc_fun_jac = "ttdm_dynamics_jacobian"
     model.dyn_disc_fun_jac_hess = "ttdm_dynamics_hessian"
 
-    error = residual(body, x, u, row)
+    set_cost_and_bounds(ocp, residual(body, x, u, row), weight)
     hessian = gauss_newton(body, x, weight)
-    ocp.cost.cost_type = ocp.cost.cost_type_e = "EXTERNAL"
-    model.cost_expr_ext_cost = 0.5 * ca.dot(weight * error, error)
     model.cost_expr_ext_cost_custom_hess = hessian
-    states = slice(0, TABLE_COLUMNS - NU)
-    model.cost_expr_ext_cost_e = 0.5 * ca.dot(weight[states] * error[states], error[states])
     model.cost_expr_ext_cost_custom_hess_e = hessian[NU:, NU:]
-
-    # All values are set at run time.
-    bounds, zeros, ones = ocp.constraints, np.zeros(NX), np.ones(NX)
-    bounds.x0 = zeros
-    bounds.idxbu, bounds.lbu, bounds.ubu = np.arange(NU), -np.ones(NU), np.ones(NU)
-    bounds.idxbx, bounds.lbx, bounds.ubx = np.arange(NX), -ones, ones
-    bounds.idxbx_e, bounds.lbx_e, bounds.ubx_e = np.arange(NX), -ones, ones
-    bounds.idxsbx = bounds.idxsbx_e = np.arange(NX)
-    cost = ocp.cost
-    cost.zl, cost.zu, cost.Zl, cost.Zu = zeros, zeros, ones, ones
-    cost.zl_e, cost.zu_e, cost.Zl_e, cost.Zu_e = zeros, zeros, ones, ones
 
     options = {
         "nlp_solver_type": "SQP_RTI",
@@ -90,3 +75,20 @@ def build(body: RigidBody, horizon: int) -> Any:
     for name, value in options.items():
         acados.set_option(ocp.solver_options, name, value)
     return ocp
+
+
+def set_cost_and_bounds(ocp: Any, error: ca.SX, weight: ca.SX) -> None:
+    """Give a problem the cost ½ Σ w e² and bounds on u and, softly, on x; all their values are set at run time."""
+    model, states = ocp.model, slice(0, TABLE_COLUMNS - NU)
+    ocp.cost.cost_type = ocp.cost.cost_type_e = "EXTERNAL"
+    model.cost_expr_ext_cost = 0.5 * ca.dot(weight * error, error)
+    model.cost_expr_ext_cost_e = 0.5 * ca.dot(weight[states] * error[states], error[states])
+    bounds, zeros, ones = ocp.constraints, np.zeros(NX), np.ones(NX)
+    bounds.x0 = zeros
+    bounds.idxbu, bounds.lbu, bounds.ubu = np.arange(NU), -np.ones(NU), np.ones(NU)
+    bounds.idxbx, bounds.lbx, bounds.ubx = np.arange(NX), -ones, ones
+    bounds.idxbx_e, bounds.lbx_e, bounds.ubx_e = np.arange(NX), -ones, ones
+    bounds.idxsbx = bounds.idxsbx_e = np.arange(NX)
+    cost = ocp.cost
+    cost.zl, cost.zu, cost.Zl, cost.Zu = zeros, zeros, ones, ones
+    cost.zl_e, cost.zu_e, cost.Zl_e, cost.Zu_e = zeros, zeros, ones, ones

@@ -1,11 +1,12 @@
 """Reading the topics this package knows out of any rosbag2 bag, into arrays."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from ttdm_ros.errors import BagError
 from ttdm_ros.recording.info import BagInfo, describe, inspect
-from ttdm_ros.recording.stream import Recording, read_whole
+from ttdm_ros.recording.stream import Recording, stream_bag
 
 __all__ = ["BagInfo", "Recording", "check_joints", "describe", "inspect", "read_bag"]
 
@@ -29,7 +30,7 @@ def read_bag(
     Raises:
         BagError: see ``stream_bag``; or the joint states carry no names, or none of the joints.
     """
-    recording = read_whole(path, require=require, namespace=namespace, joints=joints)
+    (recording,) = stream_bag(path, seconds=math.inf, require=require, namespace=namespace, joints=joints)
     if recording.joint_states is not None:
         check_joints(recording.joint_states.names, len(recording.joint_states), path)
     return recording

@@ -1,6 +1,5 @@
 """A bag in pieces of bounded length, so that reading one takes as much memory whether it lasts minutes or hours."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,12 +119,6 @@ def stream_bag(
             "that topic too, or name its namespace"
         )
     yield Recording(path=bag.path, recorder=bag.metadata.get("ttdm_recorder", {}), **wanted.take())
-
-
-def read_whole(path: Path | str, **options: Any) -> Recording:
-    """Return a bag as a single piece; arguments and errors are those of ``stream_bag``."""
-    (whole,) = stream_bag(path, seconds=math.inf, **options)
-    return whole
 
 
 class _Wanted:

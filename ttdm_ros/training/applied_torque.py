@@ -18,7 +18,7 @@ from ttdm_ros.recording.stream import Recording
 from ttdm_ros.training.config import SamplingConfig
 from ttdm_ros.training.ordering import OrderedColumns
 from ttdm_ros.training.store import Store, pieces
-from ttdm_ros.training.trajectory import LONGEST_COMMAND_GAP
+from ttdm_ros.training.trajectory import LONGEST_COMMAND_GAP, gaps
 
 Array = NDArray[np.float64]
 Stamps = NDArray[np.int64]
@@ -107,11 +107,7 @@ def hold_about(stamp: Stamps, store: Store) -> Stamps:
 
 def _check_density(stamp: Stamps, path: Path | str) -> None:
     """Refuse torques of which most are too far apart to say what happened between them."""
-    gaps = sum(
-        int((np.diff(stamp[piece.start : piece.stop + 1]) > 1e9 * LONGEST_COMMAND_GAP).sum())
-        for piece in pieces(len(stamp))
-    )
-    if len(stamp) < 2 or 2 * gaps >= len(stamp):
+    if len(stamp) < 2 or 2 * len(gaps(stamp, 1e9 * LONGEST_COMMAND_GAP)) >= len(stamp):
         raise BagError(
             f"'{topics.FRANKA_DESIRED}' in {path} holds {len(stamp)} torques of the arm, too few to tell what drove it "
             f"(most must be within {LONGEST_COMMAND_GAP:g} s of the next); record that topic whole, and raise the "

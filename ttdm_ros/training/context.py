@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ttdm_ros.errors import ConfigError
 from ttdm_ros.training.sensitivities import SampleSensitivities
-from ttdm_ros.training.store import PART, mean, pieces
+from ttdm_ros.training.store import PART, moments, pieces
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.floating[Any]]
@@ -43,10 +43,12 @@ class Context:
 
     def parts(self) -> Iterator["Context"]:
         """Yield all samples in parts that fit into memory."""
-        for rows in pieces(len(self.x), PART):
-            known = None if self.sensitivities is None else self.sensitivities.part(rows)
-            x, training = self.x[rows], self.training[rows]
-            yield replace(self, x=x, training=training, sensitivities=known, part_of=self.whole)
+        return (self.part(rows) for rows in pieces(len(self.x), PART))
+
+    def part(self, rows: slice | NDArray[np.intp]) -> "Context":
+        """Return some of the samples, as a part of the whole."""
+        known = None if self.sensitivities is None else self.sensitivities.part(rows)
+        return replace(self, x=self.x[rows], training=self.training[rows], sensitivities=known, part_of=self.whole)
 
     @property
     def p(self) -> int:
@@ -56,13 +58,13 @@ class Context:
     @property
     def g(self) -> Array:
         """G_k (n, p, 7, 14), clipped: none is longer (root of all squares) than ``clip`` medians."""
-        return self.known.g * self._clipping(_size(self.known.g), self.whole.longest_g)[:, None, None, None]
+        return self.known.g * _clipping(_size(self.known.g), self.whole.longest_g)[:, None, None, None]
 
     @property
     def value_gradient(self) -> Array:
         """∂V/∂x_k (n, p, 14), clipped likewise."""
         gradient = self.known.value_gradient
-        return gradient * self._clipping(_size(gradient), self.whole.longest_gradient)[:, None, None]
+        return gradient * _clipping(_size(gradient), self.whole.longest_gradient)[:, None, None]
 
     @property
     def known(self) -> SampleSensitivities:
@@ -83,12 +85,7 @@ class Context:
     @cached_property
     def deviation(self) -> Array:
         """Standard deviation of each state over the data set (14,)."""
-
-        def states() -> Iterator[Array]:
-            return (part.x[part.training, 0] for part in self.parts())
-
-        centre = mean(states())
-        return np.sqrt(mean(np.square(each - centre) for each in states()))
+        return moments(lambda: (part.x[part.training, 0] for part in self.parts()))[1]
 
     @cached_property
     def longest_g(self) -> float:
@@ -105,10 +102,11 @@ class Context:
         chosen = np.concatenate([_size(of(part)[part.chosen]) for part in self.parts()])
         return self.clip * float(np.median(chosen)) if len(chosen) else np.inf
 
-    def _clipping(self, size: Array, most: float) -> Array:
-        """Return factors (n,) that keep sizes (n,) below ``most``."""
-        factor: Array = np.divide(most, size, out=np.ones_like(size), where=size > most)
-        return factor
+
+def _clipping(size: Array, most: float) -> Array:
+    """Return factors (n,) that keep sizes (n,) below ``most``."""
+    factor: Array = np.divide(most, size, out=np.ones_like(size), where=size > most)
+    return factor
 
 
 def _size(each: Numbers) -> Array:

@@ -1,13 +1,12 @@
 """The first steps of all rollouts as a regression: from (q, v, tau) to the acceleration that is to be learned."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ttdm_ros.training.dataset import Windows
-from ttdm_ros.training.store import Store, mean, pieces
+from ttdm_ros.training.store import Store, moments, pieces
 
 Array = NDArray[np.float64]
 
@@ -38,9 +37,4 @@ class FirstSteps:
 
 def _moments(values: Array, chosen: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Return mean and standard deviation of the chosen rows."""
-
-    def parts() -> Iterator[Array]:
-        return (values[rows][chosen[rows]] for rows in pieces(len(values)))
-
-    centre = mean(parts())
-    return centre, np.sqrt(mean(np.square(part - centre) for part in parts()))
+    return moments(lambda: (values[rows][chosen[rows]] for rows in pieces(len(values))))

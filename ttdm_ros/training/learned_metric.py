@@ -11,7 +11,6 @@ weight decay and the early end of the fine-tuning; as part of the problem it is 
 """
 
 import copy
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from ttdm_ros.dynamics.torch_form import NetworkStack
 from ttdm_ros.errors import ConfigError
 from ttdm_ros.training.context import Context
 from ttdm_ros.training.implicit_gradient import implicit_gradient
-from ttdm_ros.training.optimiser import Progress
+from ttdm_ros.training.optimiser import Progress, some_rows
 from ttdm_ros.training.rollouts import Rollouts
 from ttdm_ros.training.tuning import Tuning
 from ttdm_ros.training.weightings import Factors, Weighting
@@ -60,7 +59,7 @@ class LearnedMetric(Weighting):
             ConfigError: there are no sensitivities, or the metric was not learned, or for rollouts of another length.
         """
         if self.diagonal is None:
-            assert context.known is not None
+            _ = context.known  # raises if there are none
             raise ConfigError(f"the weighting '{self.name}' is not learned yet; call its `prepare` first")
         if self.diagonal.shape != (context.p, 14):
             raise ConfigError(
@@ -122,16 +121,11 @@ class _Samples:
     def __init__(self, tuning: Tuning, networks: NetworkStack, usable: NDArray[np.bool_], purpose: str) -> None:
         if not usable.any():
             raise ConfigError(f"no sample for {purpose} has sensitivities to learn a metric from; record for longer")
-        rows = np.flatnonzero(usable)
-        if len(rows) > MOST_ROWS:
-            rows = np.sort(np.random.default_rng(tuning.config.seed).choice(rows, MOST_ROWS, replace=False))
+        rows = some_rows(np.flatnonzero(usable), MOST_ROWS, tuning.config.seed)
         # Linearised whatever the settings say: the exact arm has no second derivatives here.
         self._rollouts = Rollouts(tuning.windows.part(rows), networks, tuning.nominal)
-        like, whole = networks.weights[0], tuning.context.whole
-        part = replace(
-            whole, x=whole.x[rows], training=whole.training[rows], sensitivities=whole.known.part(rows), part_of=whole
-        )
-        self._g = torch.from_numpy(part.g).to(like)
+        like = networks.weights[0]
+        self._g = torch.from_numpy(tuning.context.whole.part(rows).g).to(like)
         self._all = torch.arange(len(rows), device=like.device)
 
     def errors(self) -> Tensor:

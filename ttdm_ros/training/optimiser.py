@@ -123,11 +123,16 @@ def optimise(
     return history, keeper.best.tolist()
 
 
+def some_rows(rows: Rows, most: int, seed: int) -> Rows:
+    """Return the rows, ``most`` of them at most, chosen by ``seed``, in order."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
 def validation_rows(rows: Rows, networks: NetworkStack, seed: int) -> Tensor:
     """Return the samples that are looked at, ``MOST_VALIDATION_ROWS`` at most, chosen by ``seed``."""
-    if len(rows) > MOST_VALIDATION_ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_VALIDATION_ROWS, replace=False))
-    return torch.from_numpy(rows).to(networks.weights[0].device)
+    return torch.from_numpy(some_rows(rows, MOST_VALIDATION_ROWS, seed)).to(networks.weights[0].device)
 
 
 class _Keeper:

@@ -36,17 +36,11 @@ class Store:
         """Return a new column; a row of it has this shape."""
         return Column(self._folder, shape, np.dtype(dtype))
 
-    def derived(
-        self,
-        function: Callable[..., NDArray[Any]],
-        *arrays: NDArray[Any],
-        shape: tuple[int, ...] = (),
-        dtype: DTypeLike = np.float64,
-    ) -> NDArray[Any]:
-        """Return what a function makes of the rows of some arrays of equal length, row by row."""
-        column = self.column(*shape, dtype=dtype)
-        for rows in pieces(len(arrays[0])):
-            column.append(function(*(array[rows] for array in arrays)))
+    def derived(self, function: Callable[[NDArray[Any]], NDArray[Any]], array: NDArray[Any]) -> NDArray[Any]:
+        """Return what a function makes of the numbers of an array (n,), one by one."""
+        column = self.column()
+        for rows in pieces(len(array)):
+            column.append(function(array[rows]))
         return column.finish()
 
 
@@ -109,6 +103,12 @@ def pieces(count: int, size: int | None = None) -> Iterator[slice]:
     size = size or ROWS
     for begin in range(0, count, size):
         yield slice(begin, min(begin + size, count))
+
+
+def moments(parts: Callable[[], Iterator[NDArray[np.float64]]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and standard deviation over the first axis; ``parts`` is called twice, see ``mean``."""
+    centre = mean(parts())
+    return centre, np.sqrt(mean(np.square(part - centre) for part in parts()))
 
 
 def mean(parts: Iterator[NDArray[np.float64]]) -> NDArray[np.float64]:

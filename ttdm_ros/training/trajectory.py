@@ -190,7 +190,7 @@ class _Torque:
 
 def _unbroken(time: Array, acts: Array) -> Iterator[tuple[float, float]]:
     """Yield the spans in which neither states nor commands have a gap."""
-    breaks = np.concatenate([_gaps(time, LONGEST_STATE_GAP), _gaps(acts, LONGEST_COMMAND_GAP)])
+    breaks = np.concatenate([gaps(time, LONGEST_STATE_GAP), gaps(acts, LONGEST_COMMAND_GAP)])
     begin, end = max(time[0], acts[0]), min(time[-1], acts[-1])
     for gap_begin, gap_end in breaks[np.argsort(breaks[:, 0])]:
         if gap_begin > begin:
@@ -200,8 +200,8 @@ def _unbroken(time: Array, acts: Array) -> Iterator[tuple[float, float]]:
         yield begin, end
 
 
-def _gaps(time: Array, longest: float) -> Array:
-    """Return begin and end of each gap (g, 2)."""
+def gaps(time: NDArray[Any], longest: float) -> Array:
+    """Return begin and end of each gap between increasing times that is longer (g, 2)."""
     found = [np.zeros((0, 2))]
     for piece in pieces(len(time)):
         reach = time[piece.start : piece.stop + 1]

@@ -14,7 +14,7 @@ import numpy as np
 
 from ttdm_ros.dynamics.specification import JOINTS, NU, NX, ModelSpecification
 from ttdm_ros.mpc import acados
-from ttdm_ros.mpc.problem import residual
+from ttdm_ros.mpc.problem import residual, set_cost_and_bounds
 from ttdm_ros.mpc.tasks.reference import TABLE_COLUMNS
 from ttdm_ros.systems.rigid_body import RigidBody
 
@@ -45,22 +45,7 @@ def build(body: RigidBody, specification: ModelSpecification, horizon: int) -> A
     following = ca.vertcat(x[:JOINTS] + 0.5 * dt * (velocity + after), after)
     model.disc_dyn_expr = following + ca.reshape(d, NX, stages) @ own
 
-    error = residual(body, x, u, row)
-    states = slice(0, TABLE_COLUMNS - NU)
-    ocp.cost.cost_type = ocp.cost.cost_type_e = "EXTERNAL"
-    model.cost_expr_ext_cost = 0.5 * ca.dot(weight * error, error)
-    model.cost_expr_ext_cost_e = 0.5 * ca.dot(weight[states] * error[states], error[states])
-
-    bounds, zeros, ones = ocp.constraints, np.zeros(NX), np.ones(NX)
-    bounds.x0 = zeros
-    bounds.idxbu, bounds.lbu, bounds.ubu = np.arange(NU), -np.ones(NU), np.ones(NU)
-    bounds.idxbx, bounds.lbx, bounds.ubx = np.arange(NX), -ones, ones
-    bounds.idxbx_e, bounds.lbx_e, bounds.ubx_e = np.arange(NX), -ones, ones
-    bounds.idxsbx = bounds.idxsbx_e = np.arange(NX)
-    cost = ocp.cost
-    cost.zl, cost.zu, cost.Zl, cost.Zu = zeros, zeros, ones, ones
-    cost.zl_e, cost.zu_e, cost.Zl_e, cost.Zu_e = zeros, zeros, ones, ones
-
+    set_cost_and_bounds(ocp, residual(body, x, u, row), weight)
     options = {
         "nlp_solver_type": "SQP",
         "nlp_solver_max_iter": 20,
