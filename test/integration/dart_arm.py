@@ -18,8 +18,8 @@ from std_msgs.msg import Float64MultiArray
 
 from ttdm_ros import topics
 from ttdm_ros.nodes.pacer import Pacer
-from ttdm_ros.plants.config import load_plant
-from ttdm_ros.plants.gazebo.robot import PAYLOAD, gazebo_urdf
+from ttdm_ros.plants.config import PAYLOAD, load_plant
+from ttdm_ros.plants.gazebo.robot import gazebo_urdf
 from ttdm_ros.systems.arm import load_arm
 
 STEP_NS, STEPS_A_STATE = 1_000_000, 2

@@ -10,8 +10,9 @@ import pinocchio as pin
 import pytest
 
 from ttdm_ros.errors import PlantError
-from ttdm_ros.plants.config import Payload, PlantConfig
-from ttdm_ros.plants.mujoco_model import PAYLOAD, build_model, friction_torques
+from ttdm_ros.plants.config import PAYLOAD, Payload, PlantConfig
+from ttdm_ros.plants.friction import friction_torques
+from ttdm_ros.plants.mujoco_model import build_model
 from ttdm_ros.systems.arm import Arm, load_arm
 
 NOMINAL = np.ones(7)

@@ -299,7 +299,7 @@ class Controller:
             self._enter(Phase.STOPPED, "stopped; activate again when the cause is removed")
 
 
-def _silence(elapsed: float, held_up: float = 0.0) -> str:
+def _silence(elapsed: float, held_up: float) -> str:
     told = f"no joint state came for {1e3 * elapsed:.0f} ms; "
     if held_up > 0.5 * elapsed:
         return (

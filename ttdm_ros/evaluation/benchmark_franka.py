@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +19,9 @@ from ttdm_ros.evaluation.franka_session import PATIENT, start_driver, start_simu
 from ttdm_ros.evaluation.node_command import node_command
 from ttdm_ros.evaluation.processes import ProcessGroup
 from ttdm_ros.evaluation.ros_domain import free_domain
-from ttdm_ros.evaluation.run_metrics import measure_run
+from ttdm_ros.evaluation.run_metrics import measure_run, spread
 from ttdm_ros.plants.franka.law import LawPhase
-from ttdm_ros.recording.bag import find_bag
-from ttdm_ros.recording.decoders import TABLE, TEXT, TopicDecoder
-from ttdm_ros.recording.reader import inspect, read_bag
+from ttdm_ros.recording.reader import Recording, inspect, read_bag
 from ttdm_ros.systems.arm import load_arm
 
 Feedback = Literal["driver", "controller"]
@@ -92,9 +91,10 @@ def run(
             if problems := [ended.problem for ended in group.stop_all() if ended.problem]:
                 raise TtdmError(problems[0])
         figures = {"robot": arm.name, "feedback": feedback, "seconds": elapsed, "drives": drives}
-        figures |= _loop_figures(home / "bag")
-        recording = read_bag(home / "bag", joints=arm.joint_names, require=(topics.TIMING,))
+        required = (topics.TIMING, topics.FRANKA_LOOP, topics.FRANKA_EVENTS)
+        recording = read_bag(home / "bag", joints=arm.joint_names, require=required)
         assert recording.timing is not None, "it is required"
+        figures |= _loop_figures(recording)
         metrics = measure_run(recording, arm, inspect(home / "bag"))
         figures |= {
             "rmse_mm": None if metrics.tracking is None else metrics.tracking.rmse_mm,
@@ -107,17 +107,13 @@ def run(
     return figures
 
 
-def _loop_figures(bag: Path) -> dict[str, Any]:
-    wanted = {f"/{topics.FRANKA_LOOP}": TABLE, f"/{topics.FRANKA_EVENTS}": TEXT}
-    decoders = {topic: TopicDecoder(topic, kind) for topic, kind in wanted.items()}
-    for message in find_bag(bag).messages():
-        if message.topic in decoders:
-            decoders[message.topic].add(message)
-    loop, events = (decoders[topic].take() for topic in wanted)
-    if loop is None or events is None:
-        raise TtdmError("the bag lacks what the driver tells; see that the disk is not full")
+def _loop_figures(recording: Recording) -> dict[str, Any]:
+    loop, events = recording.franka_loop, recording.franka_events
+    assert loop is not None and events is not None, "they are required"
     column = {name: loop.values[:, i] for i, name in enumerate(topics.FRANKA_LOOP_COLUMNS)}
     follows = column["law_phase"] == LawPhase.FOLLOWING
+    if not follows.any():
+        raise TtdmError("the driver never followed the controller; see the logs beside the bag")
     period, busy = 1e-3 * column["period_us"][follows], 1e-3 * column["busy_us"][follows]
     rate, robot_time = column["success_rate"][follows], column["robot_time"][follows]
     steps = np.diff(robot_time)
@@ -127,21 +123,13 @@ def _loop_figures(bag: Path) -> dict[str, Any]:
         "missing_cycles": int(np.round(1e3 * steps[(steps > 0.0015) & (steps < 0.5)]).sum()),
         "reflexes": [text for text in events.text if "no motion" in text],
         "stops": [text for text in events.text if "commands stopped coming" in text][:-1],
-        "period_ms": _spread(period),
-        "busy_ms": _spread(busy),
+        "period_ms": asdict(spread(period)),
+        "busy_ms": asdict(spread(busy)),
         "success_rate": {
             "mean": float(rate.mean()),
             "p1": float(np.percentile(rate, 1)),
             "min": float(rate.min()),
         },
-    }
-
-
-def _spread(values: np.ndarray) -> dict[str, float]:
-    return {
-        "p50": float(np.percentile(values, 50)),
-        "p99": float(np.percentile(values, 99)),
-        "max": float(values.max()),
     }
 
 

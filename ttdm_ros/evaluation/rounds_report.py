@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ttdm_ros.commands.terminal import make_table
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation.drawing import BLUE, GREEN, GREY, ORANGE, RED, SKY, VIOLET, Canvas
 from ttdm_ros.evaluation.page import render_page
@@ -10,7 +11,7 @@ from ttdm_ros.evaluation.rounds import Round, Rounds, RoundsFolder
 if TYPE_CHECKING:
     from rich.table import Table
 
-HEADINGS = ("RMSE [mm]", "change", "samples", "position [mrad]", "velocity [rad/s]", "cost of errors")
+HEADINGS = ("round", "RMSE [mm]", "change", "samples", "position [mrad]", "velocity [rad/s]", "cost of errors")
 _COLOURS = (BLUE, ORANGE, GREEN, RED, VIOLET, SKY)
 _ERRORS = (  # key of ``ttdm train``, factor, axis
     ("position_rmse_last_step", 1e3, "position [mrad]"),
@@ -22,15 +23,7 @@ _UNKNOWN = "–"
 
 def as_table(rounds: Rounds) -> "Table":
     """Return the rounds as a table for the terminal."""
-    from rich.table import Table
-
-    table = Table(title="tip error and validation errors over the rounds", title_justify="left")
-    table.add_column("round")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right")
-    for row in table_rows(rounds):
-        table.add_row(*row)
-    return table
+    return make_table("tip error and validation errors over the rounds", HEADINGS, table_rows(rounds))
 
 
 def table_rows(rounds: Rounds) -> list[tuple[str, ...]]:

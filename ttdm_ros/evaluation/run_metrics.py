@@ -154,9 +154,9 @@ def _control(timing: Table) -> Control:
     stamps = np.unique(column["stamp"][tracking] if tracking.sum() > 1 else column["stamp"])
     return Control(
         rate_hz=(len(stamps) - 1) / float(stamps[-1] - stamps[0]) if len(stamps) > 1 else np.nan,
-        solve_us=_spread(column["solve_us"]),
-        tick_us=_spread(column["tick_us"]),
-        jitter_us=_spread(jitter),
+        solve_us=spread(column["solve_us"]),
+        tick_us=spread(column["tick_us"]),
+        jitter_us=spread(jitter),
         missed_deadlines=int((column["missed"] != 0.0).sum()),
         failures=int((column["status"] != 0.0).sum()),
         solves=len(timing),
@@ -184,7 +184,8 @@ def _bag(recording: Recording, info: BagInfo) -> BagFigures:
     return BagFigures(recorded=info.count, lost=lost, duration_s=info.duration, size_mb=info.size / 1e6)
 
 
-def _spread(values: np.ndarray) -> Spread:
+def spread(values: np.ndarray) -> Spread:
+    """Return how finite values are spread; not a number where there is none."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return Spread(p50=np.nan, p99=np.nan, max=np.nan)

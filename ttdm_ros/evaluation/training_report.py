@@ -34,7 +34,7 @@ def render_training_report(outcome: TrainingOutcome) -> str:
     job, specification = outcome.job, outcome.job.config.specification
     return render_page(
         "training.html",
-        title=f"Training of {len(outcome.models)} models for {job.arm.name}",
+        title=f"Training of {len(outcome.models)} model{'s' * (len(outcome.models) > 1)} for {job.arm.name}",
         about={
             "structure": specification.structure,
             "layers": "-".join(map(str, specification.layer_sizes)),

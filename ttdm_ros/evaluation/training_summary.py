@@ -7,6 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ttdm_ros import __version__
+from ttdm_ros.commands.terminal import make_table
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation.plain import as_plain
 from ttdm_ros.training.metrics import PredictionMetrics
@@ -15,7 +16,15 @@ from ttdm_ros.training.pipeline import ModelOutcome, TrainingOutcome
 if TYPE_CHECKING:
     from rich.table import Table
 
-HEADINGS = ("position [mrad]", "velocity [rad/s]", "after p: position", "velocity", "explained", "cost of errors")
+HEADINGS = (
+    "model",
+    "position [mrad]",
+    "velocity [rad/s]",
+    "after p: position",
+    "velocity",
+    "explained",
+    "cost of errors",
+)
 TABLE_TEXT = (
     "Root mean square over the joints, after one step and after p steps along the recorded torques; the share that the "
     "model explains of the acceleration left over by the nominal arm; and what the errors cost the closed loop by the "
@@ -39,15 +48,7 @@ def measured_groups(outcome: TrainingOutcome) -> Iterator[tuple[str, list[Predic
 
 def as_table(outcome: TrainingOutcome) -> "Table":
     """Return the rows as a table for the terminal."""
-    from rich.table import Table
-
-    table = Table(title="errors on samples that training never saw", title_justify="left")
-    table.add_column("model")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right")
-    for row in table_rows(outcome):
-        table.add_row(*row)
-    return table
+    return make_table("errors on samples that training never saw", HEADINGS, table_rows(outcome))
 
 
 def write_summary(outcome: TrainingOutcome, path: Path) -> None:

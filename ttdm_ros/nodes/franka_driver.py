@@ -4,7 +4,6 @@ The control loop, a thousand times a second, is compiled and does not wait for t
 ``ttdm_ros.plants.franka``. Here its cycles are published, and commands passed on.
 """
 
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -23,9 +22,10 @@ from ttdm_ros import topics
 from ttdm_ros.config import load
 from ttdm_ros.errors import ConfigError, PlantError
 from ttdm_ros.nodes.franka_topics import FrankaTopics
+from ttdm_ros.nodes.gate import take_newest
 from ttdm_ros.nodes.law_message import read_law
 from ttdm_ros.nodes.parameters import read_parameters
-from ttdm_ros.nodes.running import run_node
+from ttdm_ros.nodes.running import Farewell, run_node
 from ttdm_ros.paths import find_config
 from ttdm_ros.plants.franka.address_lock import AddressLock
 from ttdm_ros.plants.franka.config import FrankaSettings
@@ -40,7 +40,6 @@ from ttdm_ros.systems.urdf import write_urdf
 _NEWEST = QoSProfile(depth=1)
 _TICK_S = 0.001
 _SERVE_EVERY_S, _DIAGNOSTICS_S = 0.01, 1.0
-_LONGEST_FAREWELL_S = 2.0
 _LAW_WINS = 0.6  # share of the guard's timeout for which single torques are passed over after a law
 _CYCLES_A_SECOND = 1000
 
@@ -86,7 +85,7 @@ class FrankaDriver(Node):
         self._robot_clock = RobotClock()
         self._refusal = ""
         self._law_until = 0.0
-        self._end_at = math.inf
+        self._farewell = Farewell()
         self._torques = self.create_subscription(Float64MultiArray, topics.COMMANDS, self._on_torque, _NEWEST)
         self._laws = self.create_subscription(JointTrajectory, topics.LAW, self._on_law, _NEWEST)
         self.create_service(Trigger, "~/recover", self._on_recover)
@@ -100,14 +99,14 @@ class FrankaDriver(Node):
 
         Safe in a signal handler.
         """
-        self._end_at = 0.0 if self._end_at < math.inf else time.monotonic() + _LONGEST_FAREWELL_S
+        self._farewell.ask()
 
     def run(self) -> None:
         """Serve until ``stop``, then bring the arm to rest and leave the robot to itself."""
         served = told = time.monotonic()
         due = time.monotonic()
         try:
-            while self._end_at == math.inf or (self._supervisor.following and time.monotonic() < self._end_at):
+            while not self._farewell.is_over(at_rest=not self._supervisor.following):
                 due = max(due + _TICK_S, time.monotonic() - 10 * _TICK_S)
                 time.sleep(max(0.0, due - time.monotonic()))
                 self._take_commands()
@@ -131,10 +130,8 @@ class FrankaDriver(Node):
             (self._laws, JointTrajectory, self._on_law),
             (self._torques, Float64MultiArray, self._on_torque),
         ):
-            with subscription.handle:
-                taken = subscription.handle.take_message(kind, False)
-            if taken is not None:
-                callback(taken[0])
+            if (message := take_newest(subscription, kind)) is not None:
+                callback(message)
 
     def _on_torque(self, message: Float64MultiArray) -> None:
         if time.monotonic() >= self._law_until:

@@ -1,4 +1,4 @@
-"""Keeping things away from the executor."""
+"""Keeping things away from the executor, and taking what it does not."""
 
 from typing import Any
 
@@ -20,3 +20,10 @@ class Gate(CallbackGroup):
 
     def ending_execution(self, entity: Any) -> None:
         """Nothing to do."""
+
+
+def take_newest(subscription: Any, kind: type) -> Any:
+    """Return the message that waits at a subscription of depth 1, as an object of its type; None if there is none."""
+    with subscription.handle:
+        taken = subscription.handle.take_message(kind, False)
+    return None if taken is None else taken[0]

@@ -16,10 +16,10 @@ from ttdm_ros import topics
 from ttdm_ros.config import Config
 from ttdm_ros.errors import PlantError
 from ttdm_ros.nodes.cdr import MessageTemplate
-from ttdm_ros.nodes.gate import Gate
+from ttdm_ros.nodes.gate import Gate, take_newest
 from ttdm_ros.nodes.joint_order import JointOrder, JointState, JointStateError
 from ttdm_ros.nodes.parameters import read_parameters
-from ttdm_ros.nodes.running import run_node
+from ttdm_ros.nodes.running import Farewell, run_node
 from ttdm_ros.nodes.state_source import StateSource
 from ttdm_ros.plants.config import load_plant
 from ttdm_ros.plants.gazebo.robot import links_model
@@ -31,7 +31,6 @@ _NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 _WAIT_S = 0.01  # for a joint state
 _SERVE_EVERY_S = 0.02
 _REPORT_EVERY_S = 1.0
-_LONGEST_FAREWELL_S = 2.0
 
 
 class HolderConfig(Config):
@@ -87,18 +86,18 @@ class HolderNode(Node):
         self._executor.add_node(self)
         self._received = self._refused = self._answered = 0
         self._refusal = self._problem = ""
-        self._end_at = float("inf")
+        self._farewell = Farewell()
 
     def stop(self) -> None:
         """End ``run`` once nobody commands the arm, at most two seconds later; a second call ends it at once."""
-        self._end_at = 0.0 if self._end_at < float("inf") else time.monotonic() + _LONGEST_FAREWELL_S
+        self._farewell.ask()
 
     def run(self) -> None:
         """Answer joint states until ``stop``."""
         served = reported = time.monotonic()
         while True:
             now = time.monotonic()
-            if self._end_at < float("inf") and (self.holder.holding or now > self._end_at):
+            if self._farewell.is_over(at_rest=self.holder.holding):
                 return
             self._states.wait(_WAIT_S)
             self._answer()
@@ -127,13 +126,11 @@ class HolderNode(Node):
             self._answered += 1
 
     def _take_command(self) -> None:
-        with self._commands.handle:
-            taken = self._commands.handle.take_message(Float64MultiArray, False)
-        if taken is None:
+        if (message := take_newest(self._commands, Float64MultiArray)) is None:
             return
         self._received += 1
         try:
-            self.holder.command(np.array(taken[0].data))
+            self.holder.command(np.array(message.data))
         except PlantError as error:
             self._refused += 1
             self._refusal = str(error)

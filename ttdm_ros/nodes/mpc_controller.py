@@ -1,7 +1,6 @@
 """Lifecycle node ``mpc_controller``: joint states in, torques of a model predictive controller out."""
 
 import os
-import re
 import signal
 import sys
 import threading
@@ -16,6 +15,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.nodes.controller_node import MpcController
+from ttdm_ros.nodes.running import reason
 
 _SWITCH_INTERVAL_S = 2e-4  # after which a Python thread that computes makes room for the control thread
 _SIM_TIME_POLL_S = 0.01
@@ -36,7 +36,7 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         rclpy.init(args=None if args is None else list(args), signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # arguments or a parameter file that rclpy cannot read
-        return _fail(re.sub(", at /[^,]*", "", str(error)))
+        return _fail(reason(error))
     try:
         node = MpcController(stopping)
         problem = _run(node, stopping)

@@ -21,9 +21,10 @@ from ttdm_ros import topics
 from ttdm_ros.config import Config
 from ttdm_ros.errors import ConfigError, PlantError
 from ttdm_ros.nodes.cdr import MessageTemplate
+from ttdm_ros.nodes.gate import take_newest
 from ttdm_ros.nodes.pacer import Pacer
 from ttdm_ros.nodes.parameters import read_parameters
-from ttdm_ros.nodes.running import run_node
+from ttdm_ros.nodes.running import Farewell, run_node
 from ttdm_ros.nodes.simulator_report import Counts, SimulatorReport
 from ttdm_ros.plants.config import load_plant
 from ttdm_ros.plants.mujoco_plant import MujocoPlant
@@ -33,7 +34,6 @@ _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _STATES = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)  # deep: a late recorder can ask again
 _NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 _CLOCK_STEP_NS = 20_000_000  # stamps follow ROS time when they are behind it by more
-_LONGEST_FAREWELL_S = 2.0
 _SERVE_EVERY_S = 0.01
 _SHORTEST_TICK_S = 0.0005  # wall time between two looks for commands
 
@@ -101,15 +101,14 @@ class Simulator(Node):
         self._make_topics()
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
-        self._end_at = math.inf
+        self._farewell = Farewell()
 
     def stop(self) -> None:
         """End ``run`` once nobody commands the arm, at most two seconds later; a second call ends it at once.
 
-        Whoever stops everything at once, as launch does, would otherwise take the arm away from a controller that is
-        bringing it to rest. Safe in a signal handler.
+        Safe in a signal handler.
         """
-        self._end_at = 0.0 if self._end_at < math.inf else time.monotonic() + _LONGEST_FAREWELL_S
+        self._farewell.ask()
 
     def run(self) -> None:
         """Simulate until ``stop``.
@@ -127,7 +126,7 @@ class Simulator(Node):
         served = time.monotonic()
         for count in itertools.count(1):
             time.sleep(self._pacer.remaining())
-            if self._end_at < math.inf and (self.plant.holding or time.monotonic() > self._end_at):
+            if self._farewell.is_over(at_rest=self.plant.holding):
                 return
             self.plant.advance(self._tick_s)
             moved_ns = self._pacer.tick()
@@ -171,10 +170,8 @@ class Simulator(Node):
         self.create_service(Trigger, "~/reset", self._on_reset)
 
     def _take_command(self) -> None:
-        with self._commands.handle:
-            taken = self._commands.handle.take_message(Float64MultiArray, False)
-        if taken is not None:
-            self._on_command(taken[0])
+        if (message := take_newest(self._commands, Float64MultiArray)) is not None:
+            self._on_command(message)
 
     def _on_command(self, message: Float64MultiArray) -> None:
         self._received += 1

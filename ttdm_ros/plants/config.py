@@ -13,6 +13,10 @@ NotNegative = Annotated[float, Field(ge=0.0)]
 PerJoint = Annotated[tuple[NotNegative, ...], Field(min_length=7, max_length=7)]
 
 
+PAYLOAD = "unmodelled_payload"
+"""What the body of a payload is called in a simulated robot."""
+
+
 class Payload(Config):
     """A rigid body fixed to the tip, which nothing but the plant knows of."""
 

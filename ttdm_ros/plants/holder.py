@@ -12,6 +12,7 @@ import pinocchio as pin
 from ttdm_ros.errors import PlantError
 from ttdm_ros.plants.bounds import clip
 from ttdm_ros.plants.brake import Brake
+from ttdm_ros.plants.command import torque_command
 from ttdm_ros.systems.arm import Arm
 
 _STIFFNESS = 15.0  # of the hold: its natural frequency, well below what a delay of 5 ms leaves stable [rad/s]
@@ -75,12 +76,7 @@ class Holder:
         Raises:
             PlantError: not seven finite numbers; the command before it stays, and the watchdog runs on.
         """
-        wanted = np.asarray(tau, dtype=np.float64)
-        if wanted.shape != (7,):
-            raise PlantError(f"a command has 7 torques, not an array of shape {wanted.shape}")
-        if not np.isfinite(wanted).all():
-            raise PlantError(f"a command must be finite, not {wanted.tolist()}")
-        self._command, self._is_new = wanted.copy(), True
+        self._command, self._is_new = torque_command(tau).copy(), True
 
     def answer(self, stamp_ns: int, q: np.ndarray, v: np.ndarray) -> np.ndarray | None:
         """Return the torque (7,) [N·m] for the motors; None if the state is not newer than the one before.

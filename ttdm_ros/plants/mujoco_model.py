@@ -6,11 +6,9 @@ import mujoco
 import numpy as np
 
 from ttdm_ros.errors import PlantError
-from ttdm_ros.plants.config import PlantConfig
-from ttdm_ros.plants.friction import friction_torques as friction_torques
+from ttdm_ros.plants.config import PAYLOAD, PlantConfig
+from ttdm_ros.plants.friction import friction_torques
 from ttdm_ros.systems.arm import Arm
-
-PAYLOAD = "unmodelled_payload"
 
 # MuJoCo's dry friction is a soft constraint and creeps under load by about 1 mrad/s with its usual parameters. With
 # the stiffest ones it allows, the creep is below 1 µrad/s; they stay stable because the joints are decoupled in it.

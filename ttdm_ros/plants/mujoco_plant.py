@@ -9,8 +9,10 @@ from ttdm_ros.errors import PlantError
 from ttdm_ros.plants.actuator import TorqueActuator
 from ttdm_ros.plants.bounds import clip
 from ttdm_ros.plants.brake import Brake
+from ttdm_ros.plants.command import torque_command
 from ttdm_ros.plants.config import PlantConfig
-from ttdm_ros.plants.mujoco_model import build_model, friction_torques
+from ttdm_ros.plants.friction import friction_torques
+from ttdm_ros.plants.mujoco_model import build_model
 from ttdm_ros.plants.sensors import JointSensors
 from ttdm_ros.systems.arm import Arm
 
@@ -130,11 +132,7 @@ class MujocoPlant:
         Raises:
             PlantError: not seven finite numbers; the command before it stays, and the watchdog runs on.
         """
-        wanted = np.asarray(tau, dtype=np.float64)
-        if wanted.shape != (_JOINTS,):
-            raise PlantError(f"a command has {_JOINTS} torques, not an array of shape {wanted.shape}")
-        if not np.isfinite(wanted).all():
-            raise PlantError(f"a command must be finite, not {wanted.tolist()}")
+        wanted = torque_command(tau)
         self._command = self._actuator.clip(wanted)
         self._cut = bool((self._command != wanted).any())
         self._age = 0

@@ -5,9 +5,9 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from ttdm_ros.plants.config import load_plant
+from ttdm_ros.plants.config import PAYLOAD, load_plant
 from ttdm_ros.plants.franka.mjcf import write_mjcf
-from ttdm_ros.plants.mujoco_model import PAYLOAD, build_model
+from ttdm_ros.plants.mujoco_model import build_model
 from ttdm_ros.systems.arm import load_arm
 
 

@@ -13,8 +13,8 @@ import pytest
 dart = pytest.importorskip("dartpy", reason="dartpy is not installed")
 
 from ttdm_ros.config import parse
-from ttdm_ros.plants.config import PlantConfig
-from ttdm_ros.plants.gazebo.robot import PAYLOAD, gazebo_urdf, links_model
+from ttdm_ros.plants.config import PAYLOAD, PlantConfig
+from ttdm_ros.plants.gazebo.robot import gazebo_urdf, links_model
 from ttdm_ros.plants.gazebo.rotors import RotorCorrection
 from ttdm_ros.plants.mujoco_model import bodies_only, build_model
 from ttdm_ros.systems.arm import Arm

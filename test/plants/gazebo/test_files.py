@@ -9,10 +9,10 @@ import yaml
 
 from ttdm_ros.errors import PlantError, TtdmError
 from ttdm_ros.paths import share_folder
-from ttdm_ros.plants.config import PlantConfig, load_plant
+from ttdm_ros.plants.config import PAYLOAD, PlantConfig, load_plant
 from ttdm_ros.plants.gazebo.expressible import left_out
 from ttdm_ros.plants.gazebo.files import write_files
-from ttdm_ros.plants.gazebo.robot import PAYLOAD, gazebo_urdf
+from ttdm_ros.plants.gazebo.robot import gazebo_urdf
 from ttdm_ros.plants.gazebo.world import world_sdf
 from ttdm_ros.plants.ros2_control import controllers
 from ttdm_ros.systems.arm import load_arm

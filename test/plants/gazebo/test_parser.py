@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from ttdm_ros.paths import share_folder
-from ttdm_ros.plants.config import load_plant
+from ttdm_ros.plants.config import PAYLOAD, load_plant
 from ttdm_ros.plants.friction import friction_torques
-from ttdm_ros.plants.gazebo.robot import PAYLOAD, gazebo_urdf
+from ttdm_ros.plants.gazebo.robot import gazebo_urdf
 from ttdm_ros.plants.gazebo.world import world_sdf
 from ttdm_ros.systems.arm import Arm
 

@@ -10,7 +10,7 @@ import pinocchio as pin
 from numpy.typing import NDArray
 
 from ttdm_ros.plants.config import PlantConfig
-from ttdm_ros.plants.mujoco_model import friction_torques
+from ttdm_ros.plants.friction import friction_torques
 from ttdm_ros.systems import recursions
 from ttdm_ros.systems.arm import Arm
 

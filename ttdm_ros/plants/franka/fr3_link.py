@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ttdm_ros.plants.franka.config import FrankaSettings
 from ttdm_ros.plants.franka.fr3_loop import CompiledLoop
-from ttdm_ros.plants.franka.law import MEMORY, LawStatus
+from ttdm_ros.plants.franka.law import UNSEEN, LawStatus
 from ttdm_ros.plants.franka.link import CYCLE, LinkError, Look
 from ttdm_ros.plants.franka.reflexes import error_names
 
@@ -154,7 +154,7 @@ class Fr3Link:
     @property
     def status(self) -> LawStatus:
         """See ``ArmLink``."""
-        return LawStatus.of(np.zeros(MEMORY)) if self._loop is None else self._loop.status
+        return UNSEEN if self._loop is None else self._loop.status
 
     @property
     def failure(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from aiofranka import native as aiofranka_native
 from numpy.typing import NDArray
 
-from ttdm_ros.plants.franka.law import MEMORY, LawStatus, compile_law
+from ttdm_ros.plants.franka.law import MEMORY, UNSEEN, LawStatus, compile_law
 from ttdm_ros.plants.franka.link import CYCLE, LinkError
 
 Array = NDArray[np.float64]
@@ -95,7 +95,7 @@ class CompiledLoop:
     def status(self) -> LawStatus:
         """What the law does."""
         snapshot = self._loop.snapshot()
-        return LawStatus.of(np.zeros(MEMORY) if snapshot is None else np.asarray(snapshot["memory"]))
+        return UNSEEN if snapshot is None else LawStatus.of(np.asarray(snapshot["memory"]))
 
     @property
     def error(self) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ttdm_ros.compilation import Sources, cached_library
 from ttdm_ros.errors import PlantError
+from ttdm_ros.plants.command import torque_command
 from ttdm_ros.plants.franka.config import Guard
 
 Array = NDArray[np.float64]
@@ -24,7 +25,7 @@ JOINTS = 7
 MOST_POINTS = 16
 BLOCK = 512 + 3 + 5 * JOINTS
 """Numbers of the block of parameters."""
-MEMORY = 7 + 2 * JOINTS + 1
+MEMORY = 7 + 2 * JOINTS
 """Numbers of the memory."""
 
 _SOURCE = Path(__file__).parent / "csrc" / "law.c"
@@ -108,11 +109,7 @@ class Command:
         Raises:
             PlantError: not seven finite numbers.
         """
-        wanted = np.asarray(torque, dtype=np.float64)
-        if wanted.shape != (JOINTS,):
-            raise PlantError(f"a command has {JOINTS} torques, not an array of shape {wanted.shape}")
-        if not np.isfinite(wanted).all():
-            raise PlantError(f"a command must be finite, not {wanted.tolist()}")
+        wanted = torque_command(torque)
         nothing = np.zeros((1, JOINTS))
         return cls(begin=0.0, step=0.0, torque=wanted[None], q=nothing, v=nothing, gain=np.zeros((JOINTS, 2 * JOINTS)))
 
@@ -182,17 +179,21 @@ class LawBlock:
         return self._values
 
 
-def compile_law(offsets: Mapping[str, int] | None = None) -> ctypes.CDLL:
+UNSEEN = LawStatus(phase=LawPhase.STARTING, cause=StopCause.NONE, refused=0, locked=False)
+"""Of a law that was not seen yet."""
+
+
+def compile_law(offsets: Mapping[str, int]) -> ctypes.CDLL:
     """Return the compiled law; its function is ``ttdm_franka_law``.
 
     Args:
         offsets: where ``STATE_TIME``, ``STATE_Q``, ``STATE_V``, ``STATE_TORQUE`` and ``PARAMS_CUSTOM`` lie in the
-            caller's structures [bytes]; aiofranka 0.9's if left out.
+            caller's structures [bytes].
 
     Raises:
         SolverError: there is no compiler, or compiling failed.
     """
-    flags = [f"-D{name}={offset}" for name, offset in sorted((offsets or {}).items())]
+    flags = [f"-D{name}={offset}" for name, offset in sorted(offsets.items())]
 
     def make(work: Path) -> Sources:
         return Sources(files=[Path(shutil.copy(_SOURCE, work))], flags=flags)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from panda_py import controllers
 
 from ttdm_ros.plants.franka.config import FrankaSettings
-from ttdm_ros.plants.franka.law import LawStatus
+from ttdm_ros.plants.franka.law import UNSEEN, LawStatus
 from ttdm_ros.plants.franka.link import CYCLE, LinkError, Look
 from ttdm_ros.plants.franka.reflexes import error_names
 from ttdm_ros.plants.franka.stepper import LawStepper
@@ -94,7 +94,7 @@ class PandaLink:
     @property
     def status(self) -> LawStatus:
         """See ``ArmLink``."""
-        return LawStepper().status if self._stepper is None else self._stepper.status
+        return UNSEEN if self._stepper is None else self._stepper.status
 
     @property
     def failure(self) -> str:

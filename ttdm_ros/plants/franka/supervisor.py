@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ttdm_ros.plants.franka.law import STOP_CAUSES, Command, LawBlock, LawPhase, LawStatus
+from ttdm_ros.plants.franka.law import STOP_CAUSES, UNSEEN, Command, LawBlock, LawPhase, LawStatus
 from ttdm_ros.plants.franka.link import MODES, ArmLink, LinkError
 from ttdm_ros.plants.franka.reflexes import explain
 
@@ -43,7 +43,7 @@ class Supervisor:
         self.problem = "no motion has begun yet"
         self.mode = MODES[0]
         self.refused = 0
-        self.status = LawStatus.of(np.zeros(6))
+        self.status = UNSEEN
         self._link, self._block, self._on_event = link, block, on_event
         self._clock, self._sleep = clock, sleep
         self._looked = -np.inf
@@ -81,7 +81,7 @@ class Supervisor:
         except LinkError as error:
             self._end(str(error))
             return False
-        self.problem, self.status = "", LawStatus.of(np.zeros(6))
+        self.problem, self.status = "", UNSEEN
         self._on_event("the arm is held; commands are accepted")
         self._noticed = False
         return True

@@ -8,13 +8,12 @@ import numpy as np
 import pinocchio as pin
 
 from ttdm_ros.errors import PlantError
-from ttdm_ros.plants.config import Payload, PlantConfig
+from ttdm_ros.plants.config import PAYLOAD, Payload, PlantConfig
 from ttdm_ros.plants.friction import friction_torques
 from ttdm_ros.plants.gazebo.rotors import with_rotor
 from ttdm_ros.systems.arm import Arm, joint_axes
 from ttdm_ros.systems.chain import build_model, read_chain
 
-PAYLOAD = "unmodelled_payload"
 WORLD_LINK = "world"  # by this name Gazebo fixes a model to the world
 
 _EFFORT_MARGIN = (

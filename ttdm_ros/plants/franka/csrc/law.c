@@ -5,21 +5,13 @@
  * is in here, and not in Python, so that it acts also while Python is held up: commands that stop coming, numbers that
  * are none, torque and torque-rate limits, and the rule that a motion begins near zero torque.
  *
- * Where things lie is in law.py under the same names. Offsets into the caller's structures come from the compiler's
- * command line; the defaults are those of aiofranka 0.9.
+ * Where things lie is in law.py under the same names. Offsets into the caller's structures (STATE_TIME, STATE_Q, STATE_V,
+ * STATE_TORQUE, PARAMS_CUSTOM) come from the compiler's command line.
  */
 #include <math.h>
 #include <string.h>
 
 #define J 7
-
-#ifndef STATE_TIME
-#define STATE_TIME 8
-#define STATE_Q 24
-#define STATE_V 80
-#define STATE_TORQUE 992
-#define PARAMS_CUSTOM 944
-#endif
 
 /* Block of parameters: what is commanded, then settings. */
 enum {
@@ -33,7 +25,7 @@ enum { STARTING = 0, HOLDING = 1, FOLLOWING = 2, BRAKING = 3 };  /* phases */
 enum { NONE = 0, SILENCE = 1, ASKED = 2, NOT_FINITE = 3 };   /* causes of a stop */
 
 typedef struct {
-  double phase, sequence, age, locked, refused, cause, time, q_ref[J], v_ref[J], followed;
+  double phase, sequence, age, locked, refused, cause, time, q_ref[J], v_ref[J];
 } Memory;
 
 static int finite_all(const double *x, int n) {
@@ -135,7 +127,6 @@ int ttdm_franka_law(const char *state, const char *params, Memory *m, double *ta
   }
 
   if (m->phase == FOLLOWING) {
-    m->followed += 1.0;
     memcpy(tau, wanted, sizeof wanted);
   } else {
     hold(p, m, dt, q, v, tau);
