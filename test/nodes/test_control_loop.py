@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 
+from ttdm_ros.control.answer import NOTHING
 from ttdm_ros.control.phase import Phase
 from ttdm_ros.errors import SolverError, TaskError
-from ttdm_ros.nodes import requests
+from ttdm_ros.nodes import control_loop, requests, state_source
 from ttdm_ros.nodes.control_loop import ControlLoop
+from ttdm_ros.nodes.joint_order import JointState
 
 PATIENCE = 30.0  # [s]
 
@@ -123,3 +126,67 @@ def test_a_thread_that_ends_before_it_comes_to_it_is_told_too(loop: ControlLoop,
     assert failed.wait(PATIENCE)
     assert isinstance(loop.failure, SystemExit)
     assert len(result) == 1
+
+
+class HeldUp:
+    """A control thread whose states, and whose clock, are given by hand; what the controller is asked is kept."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        self.asked: list[tuple[str, float]] = []  # what, and for how long the thread had not been run [s]
+        clock = SimpleNamespace(monotonic=lambda: self.now)
+        monkeypatch.setattr(control_loop, "time", clock)
+        monkeypatch.setattr(state_source, "time", clock)
+        self.queue: list[int] = []
+
+        def on_state(stamp_ns: int, q: Any, v: Any, held_up: float) -> Any:
+            self.asked.append(("state", held_up))
+            return NOTHING
+
+        def on_silence(elapsed: float, held_up: float) -> Any:
+            self.asked.append((f"silence of {elapsed:.3f} s", held_up))
+            return NOTHING
+
+        config = SimpleNamespace(stale_after=0.03, delay=0.0)
+        controller: Any = SimpleNamespace(
+            arm=Arm(), phase=Phase.TRACKING, config=config, on_state=on_state, on_silence=on_silence
+        )
+        source: Any = SimpleNamespace(
+            wait=lambda time: None, take=lambda: self.queue.pop(0) if self.queue else None, drop=lambda: None
+        )
+        topics: Any = SimpleNamespace(law=lambda answer, stamp: None, is_heard=True)
+        self.loop = ControlLoop(controller, source, topics, prediction_rate=0.0, ros_time_ns=None, on_rest=lambda: None)
+        reading: Any = SimpleNamespace(read=lambda stamp: JointState(stamp, np.zeros(7), np.zeros(7)))
+        self.loop._order = reading
+        self.loop._turned = self.now
+
+    def turn(self, elapsed: float, *stamps_ms: int) -> list[tuple[str, float]]:
+        """One turn of the thread, ``elapsed`` [s] after the one before, at which these states are there."""
+        self.asked.clear()
+        self.now += elapsed
+        self.queue += [round(1e6 * stamp) for stamp in stamps_ms]
+        self.loop._answer_states()
+        return list(self.asked)
+
+
+def test_a_state_that_waited_while_the_thread_was_not_run_does_not_hide_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    thread = HeldUp(monkeypatch)
+    assert [what for what, _ in thread.turn(0.002, 2)] == ["state"]
+    assert [what for what, _ in thread.turn(0.002, 4)] == ["state"]
+    (silence, held_up), (state, _) = thread.turn(1.5, 6)
+    assert (silence, state) == ("silence of 1.500 s", "state")
+    assert held_up == pytest.approx(1.5, abs=0.01)
+
+
+def test_a_hold_up_is_remembered_until_what_waited_meanwhile_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = HeldUp(monkeypatch)
+    thread.turn(0.002, 2)
+    thread.turn(1.5, 4)
+    for waited in range(190):  # the states of half a second, each of which takes longer to answer than it lasted
+        assert thread.turn(0.010, 6 + 2 * waited)[-1] == ("state", pytest.approx(1.5, abs=0.01))
+    assert thread.turn(0.010, 1500)[-1] == ("state", pytest.approx(1.5, abs=0.01))
+    for later in range(12):
+        thread.turn(0.010, 1510 + 10 * later)
+    assert thread.turn(0.010, 1700)[-1][1] < 0.1

@@ -13,7 +13,6 @@ Examples:
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from ttdm_ros.commands.arguments import positive_int
@@ -50,7 +49,6 @@ def run(given: argparse.Namespace) -> int:
         raise TtdmError(f"there is no quick form of {given.study}; leave --quick out, or give it with arm")
     study = load_study(_QUICK[given.study] if given.quick else given.study)
     folder = StudyFolder(given.out or Path("study_quick_output" if given.quick else "study_output"))
-    is_new, began = not folder.path.exists(), time.monotonic()
     with ProgressDisplay() as display:
         rows = run_study(
             study,
@@ -60,8 +58,7 @@ def run(given: argparse.Namespace) -> int:
             on_progress=display.on_study,
             announce=display.announce,
         )
-    seconds = time.monotonic() - began if is_new else 0.0
     command = f"ttdm {' '.join(sys.argv[1:])}"
-    page = write_report(study, folder, rows, command=command, seconds=seconds)
+    page = write_report(study, folder, rows, command=command)
     print(f"report   {page}\nfigures  {folder.path / 'summary.json'}")
     return 0

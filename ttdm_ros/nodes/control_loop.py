@@ -153,7 +153,7 @@ class ControlLoop:
         """Wait for joint states and answer the newest one of the arm, or their absence."""
         silent = self._watchdog.silence > self.controller.config.stale_after
         self._source.wait(_SILENT_WAIT_S if silent else _WAIT_S)
-        held_up = self._held_up()
+        silence, held_up = self._watchdog.silence, self._held_up()
         newest = None
         try:
             while (data := self._source.take()) is not None:
@@ -162,8 +162,10 @@ class ControlLoop:
             self.controller.stop(str(error), known=False)
             newest = None
         if newest is None or not self._watchdog.is_new(newest.stamp_ns):
-            self._send(self.controller.on_silence(self._watchdog.silence, held_up))
+            self._send(self.controller.on_silence(silence, held_up))
             return
+        if held_up > self.controller.config.stale_after:  # this state may have waited meanwhile: the arm was left alone
+            self._send(self.controller.on_silence(silence, held_up))
         if self.controller.phase is Phase.WAITING and not self._topics.is_heard:
             return  # the plan would go on while nobody hears the torque: DDS may take seconds to connect the plant
         answer = self.controller.on_state(*newest, held_up)
@@ -174,10 +176,13 @@ class ControlLoop:
             self._report(answer.solve, newest.stamp_ns)
 
     def _held_up(self) -> float:
-        """Return for how long this thread was not run, a moment ago: states of before may come first after it [s]."""
+        """Return for how long this thread was not run, a moment ago: states of before may come first after it [s].
+
+        The longer it was, the more of them wait in the socket, and the longer it takes to be through with them.
+        """
         before, self._turned = self._turned, time.monotonic()
         held_up = self._turned - before - _WAIT_S
-        if held_up > self._longest[0] or self._turned - self._longest[1] > _MOMENT_S:
+        if held_up > self._longest[0] or self._turned - self._longest[1] > _MOMENT_S + self._longest[0]:
             self._longest = (held_up, self._turned)
         return self._longest[0]
 

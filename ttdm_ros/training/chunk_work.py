@@ -1,11 +1,8 @@
 """The work of an export, chunk by chunk: in this process, in others on this machine, or on a Ray cluster."""
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttdm_ros.errors import SensitivityError
+from ttdm_ros.pool import pool
 from ttdm_ros.training.ray_tasks import ray_results
 from ttdm_ros.training.sensitivities import Differentiator, SampleSensitivities
 from ttdm_ros.training.sensitivity_file import ChunkFile
@@ -58,13 +56,13 @@ def work_in_processes(
         for chunk in chunks:
             yield chunk, differentiator.samples(chunk.piece, chunk.starts, chunk.p)
         return
-    with _pool(settings, jobs) as pool:
+    with pool(jobs, _prepare, settings) as workers:
         pending: dict[Future[SampleSensitivities], Chunk] = {}
         waiting = iter(chunks)
         try:
             while True:
                 for chunk in waiting:
-                    pending[pool.submit(_samples, chunk.piece, chunk.starts, chunk.p)] = chunk
+                    pending[workers.submit(_samples, chunk.piece, chunk.starts, chunk.p)] = chunk
                     if len(pending) >= 2 * jobs:  # no more in memory than keeps every process busy
                         break
                 if not pending:
@@ -92,25 +90,12 @@ def work_on_ray(
         yield chunks[index], result
 
 
-@contextmanager
-def _pool(settings: "ExportSettings", jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes of one thread each; those that wait are dropped when the work is left early."""
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare, initargs=(settings,)
-    )
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 _own: Differentiator | None = None  # of this process
 _own_key = ""  # of what it solves; a worker of a cluster lives longer than an export
 
 
 def _prepare(settings: "ExportSettings") -> None:
     global _own
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     _own = make_differentiator(settings)
 
 

@@ -42,6 +42,9 @@ def study(make_study: Make) -> StudyConfig:
         p_compared=4,
         weightings=["mse", "variance", "sensitivity", "sensitivity_mean"],
         capacities=[[4]],
+        recording={"drives": 2, "duration": 3.0},
+        drives=[1],
+        further_seeds=2,
         variants=[{"name": "as chosen"}, {"name": "no floor", "training": {"floor": 0.0}}],
         references={"random": 4},
     )
@@ -65,6 +68,7 @@ def rows(study: StudyConfig) -> list[dict[str, Any]]:
                         "seed": cell.seed,
                         "round": cell.round,
                         "p": cell.p,
+                        "recorded_s": 3.0 * (cell.drives or 2) * (cell.round + 1),
                         "structure": cell.specification.structure,
                         "hidden": "-".join(map(str, cell.specification.hidden)),
                         "weighting": name,

@@ -16,7 +16,9 @@ def test_the_studies_that_ship_name_every_piece_once(name: str) -> None:
     study = load_study(name)
     names = [cell.name for cell in cells(study)] + [each.name for stage in rounds(study) for each in stage]
     assert len(set(names)) == len(names)
-    assert len(study.seeds) * len(study.variants) == sum(cell.experiment == "variants" for cell in cells(study))
+    further = len(study.seeds[: study.further_seeds])
+    for experiment, number in (("variants", len(study.variants)), ("data", len(study.drives))):
+        assert sum(cell.experiment == experiment for cell in cells(study)) == further * number > 0
 
 
 def test_the_study_of_the_paper_has_what_its_claims_need() -> None:
@@ -36,6 +38,8 @@ def test_the_study_of_the_paper_has_what_its_claims_need() -> None:
         ({"weightings": ["sensitivity"]}, "weightings must hold mse"),
         ({"seeds": [1, 1]}, "seeds must name each value once"),
         ({"peers": ["sensitivity"]}, "weightings and peers must name each value once"),
+        ({"drives": [1]}, r"drives must be fewer than recording.drives \(1\), not \(1,\)"),
+        ({"further_seeds": 0}, "greater than or equal to 1"),
         ({"p_compared": 4}, "p_compared must be one of p"),
         ({"p": [9], "p_compared": 9}, "less than or equal to 8"),
         ({"references": {"random": 0}}, "there must be a reference"),

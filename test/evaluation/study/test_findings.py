@@ -87,15 +87,17 @@ def test_page_tables_and_figures_land_in_the_folder(
         return canvas
 
     monkeypatch.setattr(report, "draw_weights", draw)  # needs recordings; see test_runner
-    page = report.write_report(study, StudyFolder(tmp_path), rows, command="ttdm study arm", seconds=90.0)
+    StudyFolder(tmp_path).note_seconds(90.0)
+    page = report.write_report(study, StudyFolder(tmp_path), rows, command="ttdm study arm")
     text = page.read_text()
     assert "sensitivity costs less than mse at p = 4" in text
     assert "50% (50% to 50%)" in text
-    assert text.count("<svg") == 7
-    for name in ("reduction", "capacity", "mismatch", "local", "rounds", "weights", "variants"):
+    assert text.count("<svg") == 8
+    assert "2 min" in text
+    for name in ("reduction", "capacity", "data", "mismatch", "local", "rounds", "weights", "variants"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     with (tmp_path / "runs.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(rows)
     figures = json.loads((tmp_path / "summary.json").read_text())
-    assert figures["command"] == "ttdm study arm"
+    assert (figures["command"], figures["seconds"]) == ("ttdm study arm", 90)
     assert figures["normalised_reduction"]["sensitivity"]["4"]["median"] == pytest.approx(0.5)

@@ -18,11 +18,12 @@ def test_the_quick_form_does_every_part_of_the_study(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert set(figures["normalised_reduction"]["sensitivity"]) == {"1", "4"}
     assert figures["failures"] == 0
+    assert figures["seconds"] > 0
     assert len(figures["claims"]) == 5
     assert figures["command"].startswith("ttdm study arm --quick")
     with (tmp_path / "out" / "table.csv").open() as file:
         experiments = {line["experiment"] for line in csv.DictReader(file)}
-    assert experiments == {"main", "capacity", "variants"}
+    assert experiments == {"main", "capacity", "data", "variants"}
     assert "<svg" in (tmp_path / "out" / "report.html").read_text()
 
 

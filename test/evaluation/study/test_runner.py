@@ -10,15 +10,22 @@ import pytest
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation.study.config import StudyConfig
 from ttdm_ros.evaluation.study.folder import StudyFolder
+from ttdm_ros.evaluation.study.learning import Learning
 from ttdm_ros.evaluation.study.runner import StudyProgress, run_study
 from ttdm_ros.evaluation.study.weights import draw_weights
+from ttdm_ros.systems.arm import load_arm
 
 Make = Callable[..., StudyConfig]
 
 
 @pytest.fixture(scope="module")
 def done(make_study: Make, tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyConfig, StudyFolder]:
-    study = make_study(variants=[{"name": "newton", "hessian": "gauss_newton", "sensitivities": "checkpoint"}])
+    variants = [
+        {"name": "newton", "hessian": "gauss_newton", "sensitivities": "checkpoint"},
+        {"name": "kept", "sensitivities": "checkpoint"},
+        {"name": "refreshed", "sensitivities": "refreshed"},
+    ]
+    study = make_study(recording={"drives": 2, "duration": 3.0}, drives=[1], variants=variants)
     folder = StudyFolder(tmp_path_factory.mktemp("study"))
     run_study(study, folder, jobs=1)
     return study, folder
@@ -30,8 +37,11 @@ def test_every_model_drives_every_reference(done: tuple[StudyConfig, StudyFolder
     rows = run_study(study, folder, on_progress=reports.append)
     assert reports == []  # nothing was left to do
     drives = [(row["experiment"], row["weighting"], row["reference"]) for row in rows]
-    main = [("main", name, "random 0") for name in ("one_step", "mse", "sensitivity")]
-    assert drives == [*main, *(("variants", name, "random 0") for name in ("one_step", "sensitivity"))]
+    main, fewer = (
+        [(experiment, name, "random 0") for name in ("one_step", "mse", "sensitivity")]
+        for experiment in ("main", "data")
+    )
+    assert drives == [*main, *fewer, *(("variants", name, "random 0") for name in ("one_step", "sensitivity") * 3)]
     assert all(row["completed"] and np.isfinite(row["excess"]) for row in rows)
     # Twenty steps of training are not much, but the oracle knows 1.5 kg that the nominal model does not.
     assert rows[0]["nominal_excess"] > 0.1
@@ -43,10 +53,28 @@ def test_what_is_finished_is_not_done_again_and_comes_out_the_same(done: tuple[S
     before, stamp = main.read_text(), variant.stat().st_mtime_ns
     main.unlink()
     reports: list[StudyProgress] = []
+    seconds = folder.seconds
     run_study(study, folder, jobs=1, on_progress=reports.append)
     assert main.read_text() == before
+    assert folder.seconds > seconds > 0.0  # the time of all parts is kept
     assert variant.stat().st_mtime_ns == stamp
     assert (reports[-1].stage, reports[-1].done, reports[-1].total) == ("training and driving", 1, 1)
+
+
+def test_fewer_recordings_are_learned_of_where_that_is_asked(done: tuple[StudyConfig, StudyFolder]) -> None:
+    study, folder = done
+    arm = load_arm(study.robot)
+    few, whole = (Learning(study, folder, arm, 0, 0, drives).sensitivities(1) for drives in (1, None))
+    assert 0 < len(few.good) < len(whole.good)
+    rows = {row["experiment"]: row for row in run_study(study, folder) if row["weighting"] == "mse"}
+    assert (rows["data"]["recorded_s"], rows["main"]["recorded_s"]) == (3.0, 6.0)
+    assert rows["data"]["error_one_step"] != rows["main"]["error_one_step"]
+
+
+def test_refreshed_sensitivities_make_another_model(done: tuple[StudyConfig, StudyFolder]) -> None:
+    rows = [row for row in run_study(*done) if row["weighting"] == "sensitivity"]
+    excess = {row["variant"]: row["excess"] for row in rows if row["experiment"] == "variants"}
+    assert len(set(excess.values())) == len(excess) == 3
 
 
 def test_the_weights_along_the_recordings_are_drawn(done: tuple[StudyConfig, StudyFolder]) -> None:

@@ -51,8 +51,9 @@ class Variant(Config):
     training: dict[str, float | int | str] = Field(default_factory=dict)
     """Other values of the training's settings."""
     hessian: Hessian | None = None
-    sensitivities: Literal["nominal", "checkpoint"] | None = None
-    """Whose sensitivities are taken: of the nominal arm, or of the checkpoint that is fine-tuned."""
+    sensitivities: Literal["nominal", "checkpoint", "refreshed"] | None = None
+    """Whose sensitivities are taken: of the nominal arm, of the checkpoint that is fine-tuned, or, refreshed, of the
+    checkpoint for the first half of the steps and of the model that comes of them for the second half."""
 
 
 class StudyConfig(Config):
@@ -81,8 +82,13 @@ class StudyConfig(Config):
     """The capacity-limited setting in which the claims are tested, stated before the study is run."""
     capacities: tuple[tuple[Positive, ...], ...] = ()
     """Other hidden layers; one round, the last, with ``p_compared``."""
+    drives: tuple[Positive, ...] = ()
+    """Less data: learned of so many of each round's drives alone; one round, the last, with ``p_compared``."""
     full: ModelSpecification | None = None
     """A model without the nominal arm; one round, the last, with ``p_compared``."""
+    further_seeds: Positive | None = None
+    """Capacities, amounts of data, the full model and variants are looked at with so many of the seeds, the first
+    ones; with all if left out."""
     recording: Recording = Recording()
     references: References = References()
     """Held out: used for the result alone."""
@@ -93,6 +99,11 @@ class StudyConfig(Config):
     training: TrainingConfig = TrainingConfig()
     sampling: SamplingConfig = SamplingConfig()
     mpc: MpcConfig = MpcConfig()
+
+    @property
+    def longest(self) -> int:
+        """Steps of the longest rollouts; all rollouts begin where one of these fits."""
+        return max(int(each) for each in (*self.p, *(v.training["p"] for v in self.variants if "p" in v.training)))
 
     @property
     def plant_name(self) -> str:
@@ -107,10 +118,12 @@ class StudyConfig(Config):
                 raise ValueError(f"there is no weighting '{name}'; known: {', '.join(known)}")
         if "mse" not in self.weightings:
             raise ValueError("weightings must hold mse, which all others are compared with")
-        several = {name: getattr(self, name) for name in ("seeds", "p", "capacities")}
+        several = {name: getattr(self, name) for name in ("seeds", "p", "capacities", "drives")}
         for what, values in (several | {"weightings and peers": (*self.weightings, *self.peers)}).items():
             if len(set(values)) < len(values):
                 raise ValueError(f"{what} must name each value once, not {list(values)}")
+        if any(number >= self.recording.drives for number in self.drives):
+            raise ValueError(f"drives must be fewer than recording.drives ({self.recording.drives}), not {self.drives}")
         if self.p_compared not in self.p:
             raise ValueError(f"p_compared must be one of p {list(self.p)}, not {self.p_compared}")
         if abs(self.sampling.dt - self.mpc.dt) > 1e-9:

@@ -1,6 +1,6 @@
 """The figures of a study."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,8 +60,18 @@ class Figures:
 
     def excess_by_capacity(self) -> Canvas | None:
         """Excess and reduction against the capacity of the network."""
-        rows = [*select(self._rows, experiment="capacity"), *stated(self._study, self._rows)]
-        sizes = sorted({row["hidden"] for row in rows}, key=lambda text: [int(n) for n in text.split("-") if n])
+        return self._along("capacity", "hidden", "hidden units", lambda text: [int(n) for n in text.split("-") if n])
+
+    def excess_by_data(self) -> Canvas | None:
+        """Excess and reduction against the length of the recordings that are learned of."""
+        return self._along("data", "recorded_s", "recorded [s]", float)
+
+    def _along(self, experiment: str, column: str, label: str, order: Callable[[Any], Any]) -> Canvas | None:
+        """Draw excess and reduction against a column, with the seeds that all of its values have."""
+        rows = [*select(self._rows, experiment=experiment), *stated(self._study, self._rows)]
+        sizes = sorted({row[column] for row in rows}, key=order)
+        seeds = set.intersection(*({row["seed"] for row in select(rows, **{column: size})} for size in sizes))
+        rows = [row for row in rows if row["seed"] in seeds]
         if len(sizes) < 2:
             return None
         canvas = Canvas(_WIDTH, 3.6, with_png=True)
@@ -69,11 +79,11 @@ class Figures:
             left, right = figure.subplots(1, 2)
             places = np.arange(len(sizes))
             for i, name in enumerate((BASELINE, *self._compared)):
-                tables = [excess_table(select(rows, hidden=size, weighting=name)) for size in sizes]
+                tables = [excess_table(select(rows, weighting=name, **{column: size})) for size in sizes]
                 medians = [float(np.median(each)) for each in tables]
                 left.plot(places, medians, marker="o", markersize=3.5, color=self._colours[name], label=name)
                 if name != BASELINE:
-                    found = [against(select(rows, hidden=size), name, BASELINE).reduction for size in sizes]
+                    found = [against(select(rows, **{column: size}), name, BASELINE).reduction for size in sizes]
                     self._points(right, places, found, name, i)
             left.set_yscale("log")
             left.set_ylabel("median excess cost")
@@ -81,8 +91,8 @@ class Figures:
             right.axhline(0.0, color=GREY, linewidth=0.8)
             right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
             for axes in (left, right):
-                axes.set_xticks(places, sizes)
-                axes.set_xlabel("hidden units")
+                axes.set_xticks(places, [f"{size:g}" if isinstance(size, float) else size for size in sizes])
+                axes.set_xlabel(label)
         return canvas
 
     def mismatch(self) -> Canvas:

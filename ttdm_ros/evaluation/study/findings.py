@@ -21,7 +21,7 @@ from ttdm_ros.evaluation.study.statistics import (
 METHOD, BASELINE, AVERAGED = "sensitivity", "mse", "sensitivity_mean"
 PAPER = 0.917
 """Normalised reduction at p = 4 that the paper reports."""
-GROUP = ("experiment", "variant", "round", "p", "structure", "hidden", "plant")
+GROUP = ("experiment", "variant", "round", "p", "recorded_s", "structure", "hidden", "plant")
 """What drives have in common that are compared with one another."""
 
 

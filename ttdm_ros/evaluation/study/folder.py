@@ -53,6 +53,19 @@ class StudyFolder:
         """Bundles that are fine-tuned."""
         return self.path / "checkpoints"
 
+    @property
+    def seconds(self) -> float:
+        """Time that the study took so far, in all its parts [s]."""
+        return float(self.read(self._time)["seconds"]) if self._time.exists() else 0.0
+
+    def note_seconds(self, seconds: float) -> None:
+        """Keep the time that the study took so far [s]."""
+        self.write(self._time, {"seconds": round(seconds, 1)})
+
+    @property
+    def _time(self) -> Path:
+        return self.path / "time.json"
+
     def drives(self, name: str) -> Path:
         """Recordings of a seed and round."""
         return self.path / "drives" / f"{name}.npz"

@@ -16,7 +16,7 @@ from ttdm_ros.dynamics.bundle import DESCRIPTION, load_model, save_model
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.dynamics.nominal import nominal_batch
 from ttdm_ros.dynamics.specification import ModelSpecification
-from ttdm_ros.evaluation.study.config import StudyConfig
+from ttdm_ros.evaluation.study.config import StudyConfig, Variant
 from ttdm_ros.evaluation.study.driving import split_drives
 from ttdm_ros.evaluation.study.folder import Arrays, StudyFolder
 from ttdm_ros.evaluation.study.plan import Cell, Drives
@@ -52,10 +52,14 @@ class Tuned:
 class Learning:
     """Trains on the recordings of one seed, up to a round."""
 
-    def __init__(self, study: StudyConfig, folder: StudyFolder, arm: Arm, seed: int, last_round: int) -> None:
-        """Read the recordings."""
+    def __init__(
+        self, study: StudyConfig, folder: StudyFolder, arm: Arm, seed: int, last_round: int, drives: int | None = None
+    ) -> None:
+        """Read the recordings; of each round the first so many ``drives``, or all."""
         self._study, self._folder, self._arm = study, folder, arm
-        self._seed, self._round = seed, last_round
+        self._seed, self._drives = seed, drives
+        self._few = f"_drives{drives}" if drives else ""
+        self._name = f"seed{seed}_round{last_round}{self._few}"
         self._bags = [self._bag(Drives(seed=seed, round=i)) for i in range(last_round + 1)]
         self._trajectories = [part for bag in self._bags for part in bag.trajectories]
         if study.training.threads:
@@ -68,10 +72,10 @@ class Learning:
         """
         text = training.model_dump_json(include=_OF_CHECKPOINT)
         name = hashlib.sha256(text.encode()).hexdigest()[:12]
-        bundle = self._folder.checkpoints / f"seed{self._seed}_round{self._round}_{name}"
+        bundle = self._folder.checkpoints / f"{self._name}_{name}"
         if not (bundle / DESCRIPTION).exists():
             trained = train_base(
-                self._windows(max(self._study.p)), training, [self._seed], robot=self._arm.name
+                self._windows(self._study.longest), training, [self._seed], robot=self._arm.name
             ).models[0]
             self._folder.checkpoints.mkdir(parents=True, exist_ok=True)
             work = Path(tempfile.mkdtemp(dir=self._folder.checkpoints))
@@ -85,22 +89,31 @@ class Learning:
         self, p: int, hessian: Hessian = "exact", of: PredictionModel | None = None
     ) -> SampleSensitivities:
         """Return the sensitivities of all samples; what is not there yet is worked out by this process."""
-        settings = self._settings(p, hessian, of)
-        name = f"p{p}_{hessian}_{settings.model.fingerprint}"
-        return export(self._bags, settings, self._folder.sensitivities / name, jobs=1)
+        settings = self._settings(hessian, of)
+        name = f"{hessian}_{settings.model.fingerprint}{self._few}"
+        return export(self._bags, settings, self._folder.sensitivities / name, jobs=1).first(p)
 
     def tune(self, cell: Cell, training: TrainingConfig) -> list[Tuned]:
         """Fine-tune the checkpoint with every weighting of a cell; the first of those returned is the checkpoint."""
         checkpoint, windows = self.checkpoint(training), self._windows(cell.p)
-        exact = self.sensitivities(cell.p)
-        used, variant = exact, cell.variant
-        if variant is not None and (variant.hessian or variant.sensitivities):
-            of = checkpoint if variant.sensitivities == "checkpoint" else None
-            used = self.sensitivities(cell.p, variant.hessian or "exact", of)
-        nominal = nominal_batch(self._arm)
+        exact, nominal = self.sensitivities(cell.p), nominal_batch(self._arm)
         weightings = [find_weighting(name) for name in cell.weightings]
-        tuned = fine_tune([checkpoint], weightings, windows, used, nominal, training).models
-        models = [checkpoint, *tuned]
+        variant = cell.variant or Variant(name="as chosen")
+
+        def tuned(of: PredictionModel, used: SampleSensitivities, settings: TrainingConfig) -> list[PredictionModel]:
+            return list(fine_tune([of], weightings, windows, used, nominal, settings).models)
+
+        hessian = variant.hessian or "exact"
+        match variant.sensitivities:
+            case "checkpoint":
+                models = tuned(checkpoint, self.sensitivities(cell.p, hessian, checkpoint), training)
+            case "refreshed":  # a variant has one weighting
+                half, models = training.model_copy(update={"steps": training.steps // 2}), [checkpoint]
+                for _ in range(2):
+                    models = tuned(models[0], self.sensitivities(cell.p, hessian, models[0]), half)
+            case _:
+                models = tuned(checkpoint, self.sensitivities(cell.p, hessian), training)
+        models = [checkpoint, *models]
         spread = np.asarray(windows.x[:, 0]).std(axis=0)
         measured = measure(models, windows, nominal, exact)
         return [Tuned(model=m, metrics=each, spread=spread) for m, each in zip(models, measured, strict=True)]
@@ -112,18 +125,18 @@ class Learning:
         own = {"specification": specification.model_dump(), "p": p, "seed": self._seed}
         return TrainingConfig.model_validate({**self._study.training.model_dump(), **own, **(changed or {})})
 
-    def _settings(self, p: int, hessian: Hessian = "exact", of: PredictionModel | None = None) -> ExportSettings:
+    def _settings(self, hessian: Hessian = "exact", of: PredictionModel | None = None) -> ExportSettings:
         return ExportSettings(
             arm=self._arm,
             model=of or PredictionModel.nominal(),
-            p=p,
+            p=self._study.longest,
             sampling=self._study.sampling,
             mpc=self._study.mpc,
             hessian=hessian,
         )
 
     def _windows(self, p: int) -> Windows:
-        starts = self._settings(p).starts(self._trajectories)
+        starts = self._settings().starts(self._trajectories)
         share = self._study.training.validation_share
         nominal = nominal_batch(self._arm)
         return cut(self._trajectories, starts, p, nominal, validation_share=share, seed=self._seed)
@@ -131,8 +144,9 @@ class Learning:
     def _bag(self, drives: Drives) -> BagData:
         path = self._folder.drives(drives.name)
         arrays = self._folder.read_arrays(path)
-        content = hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays)))
-        parts = [part for drive in split_drives(arrays) for part in _trajectories(self._arm, drive, self._study)]
+        kept = split_drives(arrays)[: self._drives]
+        content = hashlib.sha256(b"".join(drive[name].tobytes() for drive in kept for name in sorted(drive)))
+        parts = [part for drive in kept for part in _trajectories(self._arm, drive, self._study)]
         return BagData(path=path, fingerprint=content.hexdigest()[:16], trajectories=tuple(parts))
 
 

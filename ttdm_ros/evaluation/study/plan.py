@@ -1,13 +1,13 @@
 """What a study consists of: models to be trained and driven, in pieces that can be done side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ttdm_ros.dynamics.specification import ModelSpecification
 from ttdm_ros.evaluation.study.config import StudyConfig, Variant
 
-Experiment = Literal["main", "capacity", "full", "variants"]
+Experiment = Literal["main", "capacity", "data", "full", "variants"]
 CHECKPOINT = "one_step"
 """What the checkpoint is called among the weightings."""
 
@@ -36,6 +36,8 @@ class Cell:
     specification: ModelSpecification
     weightings: tuple[str, ...]
     plants: tuple[str, ...]
+    drives: int | None = None
+    """Of each round that are learned of; None for all."""
     variant: Variant | None = None
 
     @property
@@ -43,6 +45,7 @@ class Cell:
         """Of its file."""
         hidden = "-".join(map(str, self.specification.hidden)) or "linear"
         parts = [self.experiment, f"seed{self.seed}", f"round{self.round}", f"p{self.p}", hidden]
+        parts += [f"drives{self.drives}"] if self.drives else []
         return "_".join([*parts, *([self.variant.name.replace(" ", "-")] if self.variant else [])])
 
 
@@ -53,7 +56,8 @@ def rounds(study: StudyConfig) -> list[list[Drives]]:
 
 def cells(study: StudyConfig) -> list[Cell]:
     """Return every piece that is left once all is recorded, the long ones first."""
-    found = [*_main(study), *_other_networks(study), *_variants(study)]
+    further = study.seeds[: study.further_seeds]
+    found = [*_main(study), *_others(study, further), *_variants(study, further)]
     return sorted(found, key=lambda cell: -len(cell.weightings) * len(cell.plants))
 
 
@@ -74,13 +78,14 @@ def _main(study: StudyConfig) -> Iterator[Cell]:
                 )
 
 
-def _other_networks(study: StudyConfig) -> Iterator[Cell]:
-    networks: list[tuple[Experiment, ModelSpecification]] = [
-        ("capacity", study.specification.model_copy(update={"hidden": hidden})) for hidden in study.capacities
+def _others(study: StudyConfig, seeds: Sequence[int]) -> Iterator[Cell]:
+    settings: list[tuple[Experiment, ModelSpecification, int | None]] = [
+        ("capacity", study.specification.model_copy(update={"hidden": hidden}), None) for hidden in study.capacities
     ]
-    networks += [("full", study.full)] if study.full is not None else []
-    for experiment, specification in networks:
-        for seed in study.seeds:
+    settings += [("data", study.specification, number) for number in study.drives]
+    settings += [("full", study.full, None)] if study.full is not None else []
+    for experiment, specification, drives in settings:
+        for seed in seeds:
             yield Cell(
                 experiment=experiment,
                 seed=seed,
@@ -89,11 +94,12 @@ def _other_networks(study: StudyConfig) -> Iterator[Cell]:
                 specification=specification,
                 weightings=study.weightings,
                 plants=(study.plant,),
+                drives=drives,
             )
 
 
-def _variants(study: StudyConfig) -> Iterator[Cell]:
-    for seed in study.seeds:
+def _variants(study: StudyConfig, seeds: Sequence[int]) -> Iterator[Cell]:
+    for seed in seeds:
         for variant in study.variants:
             yield Cell(
                 experiment="variants",

@@ -43,7 +43,7 @@ class _Section:
     plot: str
 
 
-def write_report(study: StudyConfig, folder: StudyFolder, rows: Sequence[Row], *, command: str, seconds: float) -> Path:
+def write_report(study: StudyConfig, folder: StudyFolder, rows: Sequence[Row], *, command: str) -> Path:
     """Write ``runs.csv`` (a line a drive), ``table.csv``, ``summary.json``, a PNG a figure, and ``report.html``.
 
     Args:
@@ -51,7 +51,6 @@ def write_report(study: StudyConfig, folder: StudyFolder, rows: Sequence[Row], *
         folder: of the study.
         rows: a row a drive.
         command: that made it, as it was typed.
-        seconds: that it took; 0 if it was done in parts.
 
     Returns:
         The page.
@@ -64,6 +63,7 @@ def write_report(study: StudyConfig, folder: StudyFolder, rows: Sequence[Row], *
     drawn: list[tuple[str, str, str, Canvas | None]] = [
         ("reduction", "Reduction by the length of the rollouts", _REDUCTION, figures.reduction_by_p()),
         ("capacity", "Capacity", _CAPACITY, figures.excess_by_capacity()),
+        ("data", "Data", _DATA, figures.excess_by_data()),
         ("mismatch", "Prediction error and cost of control", _MISMATCH, figures.mismatch()),
         ("local", "Local and averaged sensitivities", _LOCAL, figures.local_against_mean()),
         ("rounds", "Rounds", _ROUNDS, figures.rounds()),
@@ -77,12 +77,12 @@ def write_report(study: StudyConfig, folder: StudyFolder, rows: Sequence[Row], *
                 (folder.path / f"{name}.png").write_bytes(canvas.png)
         _write_csv(folder.path / "runs.csv", rows)
         _write_csv(folder.path / "table.csv", lines)
-        about = {"version": __version__, "command": command, "seconds": round(seconds)}
+        about = {"version": __version__, "command": command, "seconds": round(folder.seconds)}
         folder.write(folder.path / "summary.json", about | findings.summary(study, rows))
         sections = [
             _Section(title=title, text=text, plot=canvas.svg(name)) for name, title, text, canvas in drawn if canvas
         ]
-        page.write_text(_render(study, rows, lines, sections, command, seconds), encoding="utf-8")
+        page.write_text(_render(study, rows, lines, sections, command, folder.seconds), encoding="utf-8")
     except OSError as error:
         raise TtdmError(f"{folder.path} cannot be written ({error.strerror}); make room or choose another") from error
     return page
@@ -111,7 +111,7 @@ def _render(
         title=f"What a weighting is worth: {study.robot}",
         about={
             "command": command,
-            "time": f"{seconds / 60.0:.0f} min" if seconds else "in parts",
+            "time": f"{seconds / 60.0:.0f} min",
             "network": "-".join(map(str, study.specification.layer_sizes)),
             "plant": study.plant_name,
             "seeds": str(len(study.seeds)),
@@ -156,6 +156,7 @@ _REDUCTION = (
     "references. Excess is what the drive costs more than with an MPC that knows payload and friction."
 )
 _CAPACITY = "Medians of the excess, and reductions, for networks of other sizes; last round."
+_DATA = "The same for models that learned of fewer recordings; last round."
 _MISMATCH = (
     "A point a model. The closer to a line, the better the error on the horizontal axis tells what a model is worth: "
     "the objective mismatch is what spreads the first two."

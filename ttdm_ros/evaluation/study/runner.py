@@ -1,11 +1,9 @@
 """Does the pieces of a study, many at once; what was finished by an earlier start is not done again."""
 
-import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +17,7 @@ from ttdm_ros.evaluation.study.config import StudyConfig
 from ttdm_ros.evaluation.study.folder import StudyFolder
 from ttdm_ros.evaluation.study.plan import cells, rounds
 from ttdm_ros.mpc.solver import MpcSolver
+from ttdm_ros.pool import pool
 from ttdm_ros.systems.arm import load_arm
 from ttdm_ros.training.chunk_work import Executor
 from ttdm_ros.training.ray_tasks import ray_results
@@ -61,6 +60,7 @@ def run_study(
         TtdmError: the folder is another study's, a piece failed, or a process was killed.
     """
     folder.open(study)
+    before, started = folder.seconds, time.monotonic()
     _compile(study, announce)
     every = cells(study)
     stages: list[tuple[str, list[Piece]]] = []
@@ -75,6 +75,7 @@ def run_study(
     for stage, pieces in stages:
         began = time.monotonic()
         for done, _ in enumerate(_finished(pieces, jobs, executor), start=1):
+            folder.note_seconds(before + time.monotonic() - started)
             on_progress(StudyProgress(stage=stage, done=done, total=len(pieces), seconds=time.monotonic() - began))
     return [row for cell in every for row in folder.read(folder.cell(cell.name))["rows"]]
 
@@ -93,24 +94,17 @@ def _finished(pieces: Sequence[Piece], jobs: int | None, executor: Executor) -> 
             yield
         return
     processes = min(jobs or len(os.sched_getaffinity(0)), max(len(pieces), 1))
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_ignore_interrupts)
     try:
-        for future in as_completed([pool.submit(piece) for piece in pieces]):
-            future.result()
-            yield
+        with pool(processes) as workers:
+            for future in as_completed([workers.submit(piece) for piece in pieces]):
+                future.result()
+                yield
     except BrokenProcessPool as error:
         raise TtdmError(
             "a process of the study was killed, perhaps for lack of memory; start it again with fewer jobs, as what is "
             "finished is kept"
         ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _call(shared: None, piece: Piece) -> None:
     piece()
-
-
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one

@@ -28,7 +28,7 @@ def do_baselines(study: StudyConfig, folder: StudyFolder) -> None:
 
 
 def do_drives(study: StudyConfig, folder: StudyFolder, drives: Drives) -> None:
-    """Record a round of a seed, then work out the sensitivities of every p and the checkpoint of the setting."""
+    """Record a round of a seed, then work out the sensitivities and the checkpoint of the setting."""
     own, path = bench(study), folder.drives(drives.name)
     if not path.exists():
         if drives.round == 0:
@@ -38,15 +38,14 @@ def do_drives(study: StudyConfig, folder: StudyFolder, drives: Drives) -> None:
             model = before.checkpoint(before.training_of(study.specification, study.p_compared))
         folder.write_arrays(path, own.record(drives, model))
     learning = Learning(study, folder, own.arm, drives.seed, drives.round)
-    for p in study.p:
-        learning.sensitivities(p)
+    learning.sensitivities(study.longest)
     learning.checkpoint(learning.training_of(study.specification, study.p_compared))
 
 
 def do_cell(study: StudyConfig, folder: StudyFolder, cell: Cell) -> None:
     """Train the models of a cell, drive the references with each, and write a row a drive."""
     own = bench(study)
-    learning = Learning(study, folder, own.arm, cell.seed, cell.round)
+    learning = Learning(study, folder, own.arm, cell.seed, cell.round, cell.drives)
     changed = cell.variant.training if cell.variant else None
     tuned = learning.tune(cell, learning.training_of(cell.specification, cell.p, changed))
     baselines = folder.read(folder.baselines)
@@ -63,6 +62,7 @@ def _rows(own: Bench, cell: Cell, name: str, tuned: Tuned, plant: str, baselines
     held_out = cell.experiment != "variants"
     known = baselines[_set_name(plant, held_out)]
     measured = own.measure(tuned.model, plant, held_out=held_out)
+    recording = own.study.recording
     relative = np.sqrt(np.square(tuned.metrics.rmse / tuned.spread).mean(axis=1))
     return [
         {
@@ -71,6 +71,7 @@ def _rows(own: Bench, cell: Cell, name: str, tuned: Tuned, plant: str, baselines
             "seed": cell.seed,
             "round": cell.round,
             "p": cell.p,
+            "recorded_s": (cell.drives or recording.drives) * recording.duration * (cell.round + 1),
             "structure": cell.specification.structure,
             "hidden": "-".join(map(str, cell.specification.hidden)),
             "weighting": name,
