@@ -5,7 +5,7 @@ import pytest
 from ttdm_ros.errors import ConfigError
 from ttdm_ros.mpc.tasks.config import RandomSines, load_task
 
-SHIPPED = ["circle", "rectangle", "sines", "waypoints", "live", "demo"]
+SHIPPED = ["circle", "rectangle", "sines", "waypoints", "pick", "live", "demo"]
 
 CIRCLE = "type: circle\nradius: 0.1\nspeed: 0.2\n"
 RECTANGLE = "type: rectangle\nwidth: 0.2\nheight: 0.1\nspeed: 0.2\ncorner_radius: 0.02\n"

@@ -23,7 +23,7 @@ def circle(**keys):
     return path_of(**({"type": "circle", "radius": 0.1, "speed": 0.3, "dwell_start": 0.2, "dwell_end": 0.3} | keys))
 
 
-@pytest.mark.parametrize("name", ["circle", "rectangle", "sines", "waypoints", "demo"])
+@pytest.mark.parametrize("name", ["circle", "rectangle", "sines", "waypoints", "pick", "demo"])
 def test_shipped_paths_start_and_end_at_rest_in_the_same_pose(name):
     path = tip_path(load_task(name), HOME, DOWN)
     ends = path.at(np.array([0.0, path.duration]))
@@ -35,7 +35,7 @@ def test_shipped_paths_start_and_end_at_rest_in_the_same_pose(name):
     np.testing.assert_allclose(ends.rotation[0], ends.rotation[1], atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["circle", "rectangle", "sines", "waypoints", "demo"])
+@pytest.mark.parametrize("name", ["circle", "rectangle", "sines", "waypoints", "pick", "demo"])
 def test_velocities_and_accelerations_are_derivatives_of_the_poses(name):
     path, h = tip_path(load_task(name), HOME, DOWN), 1e-5
     times = np.linspace(h, path.duration - h, 2003)

@@ -10,10 +10,10 @@ from ttdm_ros.errors import TaskError
 from ttdm_ros.mpc.tasks.config import TaskConfig, load_task
 from ttdm_ros.mpc.tasks.reference import approach, plan
 
-SHIPPED = ["circle", "rectangle", "sines", "waypoints", "live", "demo"]
+SHIPPED = ["circle", "rectangle", "sines", "waypoints", "pick", "live", "demo"]
 
 
-@pytest.fixture(scope="module", params=["circle", "rectangle", "sines", "waypoints", "demo"])
+@pytest.fixture(scope="module", params=["circle", "rectangle", "sines", "waypoints", "pick", "demo"])
 def planned(request, arm):
     """An arm and a task that ships, resolved for it."""
     return arm, plan(load_task(request.param), arm)
