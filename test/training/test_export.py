@@ -82,28 +82,6 @@ def test_what_is_read_is_what_was_worked_out(settings, bag, tmp_path):
     np.testing.assert_allclose(kept.value_gradient[20:40], again.value_gradient, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("steps", [1, 2])
-def test_the_first_steps_do_not_depend_on_those_that_follow(settings, bag, steps):
-    fresh = make_differentiator(settings)
-    (trajectory,) = bag.trajectories
-    (starts,) = settings.starts(bag.trajectories)
-    chosen = starts[20:40]
-    first, alone = fresh.samples(trajectory, chosen, P).first(steps), fresh.samples(trajectory, chosen, steps)
-    assert first.p == alone.p == steps
-    np.testing.assert_array_equal(first.good, alone.good)
-    np.testing.assert_allclose(first.g, alone.g, rtol=1e-6, atol=1e-6 * np.abs(alone.g).max())
-    np.testing.assert_allclose(first.value_gradient, alone.value_gradient, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("steps", [0, P + 1])
-def test_steps_that_were_not_worked_out_are_refused(settings, bag, steps):
-    (trajectory,) = bag.trajectories
-    (starts,) = settings.starts(bag.trajectories)
-    known = make_differentiator(settings).samples(trajectory, starts[:1], P)
-    with pytest.raises(ValueError, match=f"p must be from 1 to {P}, not {steps}"):
-        known.first(steps)
-
-
 def test_an_export_that_was_left_goes_on_where_it_was(settings, bag, tmp_path):
     whole = export([bag], settings, tmp_path / "whole", jobs=1)
 

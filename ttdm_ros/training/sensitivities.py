@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -49,12 +49,6 @@ class SampleSensitivities:
         """Return some of the samples, in double precision; why others did not solve is left out."""
         g, gradient = (np.asarray(each[rows], dtype=np.float64) for each in (self.g, self.value_gradient))
         return SampleSensitivities(p=self.p, g=g, value_gradient=gradient, good=self.good[rows], reasons={})
-
-    def first(self, p: int) -> "SampleSensitivities":
-        """Return those of the first ``p`` steps of the same rollouts: they do not depend on what comes after."""
-        if not 1 <= p <= self.p:
-            raise ValueError(f"p must be from 1 to {self.p}, not {p}")
-        return replace(self, p=p, g=self.g[:, :p], value_gradient=self.value_gradient[:, :p])
 
     def parts(self) -> Iterator["SampleSensitivities"]:
         """Yield all samples in parts that fit into memory."""

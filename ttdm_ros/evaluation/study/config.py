@@ -101,11 +101,6 @@ class StudyConfig(Config):
     mpc: MpcConfig = MpcConfig()
 
     @property
-    def longest(self) -> int:
-        """Steps of the longest rollouts; all rollouts begin where one of these fits."""
-        return max(int(each) for each in (*self.p, *(v.training["p"] for v in self.variants if "p" in v.training)))
-
-    @property
     def plant_name(self) -> str:
         """What the plant is called in results, also if it is a path."""
         return name_of(self.plant)

@@ -75,7 +75,7 @@ class Learning:
         bundle = self._folder.checkpoints / f"{self._name}_{name}"
         if not (bundle / DESCRIPTION).exists():
             trained = train_base(
-                self._windows(self._study.longest), training, [self._seed], robot=self._arm.name
+                self._windows(max(self._study.p)), training, [self._seed], robot=self._arm.name
             ).models[0]
             self._folder.checkpoints.mkdir(parents=True, exist_ok=True)
             work = Path(tempfile.mkdtemp(dir=self._folder.checkpoints))
@@ -89,9 +89,9 @@ class Learning:
         self, p: int, hessian: Hessian = "exact", of: PredictionModel | None = None
     ) -> SampleSensitivities:
         """Return the sensitivities of all samples; what is not there yet is worked out by this process."""
-        settings = self._settings(hessian, of)
-        name = f"{hessian}_{settings.model.fingerprint}{self._few}"
-        return export(self._bags, settings, self._folder.sensitivities / name, jobs=1).first(p)
+        settings = self._settings(p, hessian, of)
+        name = f"p{p}_{hessian}_{settings.model.fingerprint}{self._few}"
+        return export(self._bags, settings, self._folder.sensitivities / name, jobs=1)
 
     def tune(self, cell: Cell, training: TrainingConfig) -> list[Tuned]:
         """Fine-tune the checkpoint with every weighting of a cell; the first of those returned is the checkpoint."""
@@ -125,18 +125,18 @@ class Learning:
         own = {"specification": specification.model_dump(), "p": p, "seed": self._seed}
         return TrainingConfig.model_validate({**self._study.training.model_dump(), **own, **(changed or {})})
 
-    def _settings(self, hessian: Hessian = "exact", of: PredictionModel | None = None) -> ExportSettings:
+    def _settings(self, p: int, hessian: Hessian = "exact", of: PredictionModel | None = None) -> ExportSettings:
         return ExportSettings(
             arm=self._arm,
             model=of or PredictionModel.nominal(),
-            p=self._study.longest,
+            p=p,
             sampling=self._study.sampling,
             mpc=self._study.mpc,
             hessian=hessian,
         )
 
     def _windows(self, p: int) -> Windows:
-        starts = self._settings().starts(self._trajectories)
+        starts = self._settings(p).starts(self._trajectories)
         share = self._study.training.validation_share
         nominal = nominal_batch(self._arm)
         return cut(self._trajectories, starts, p, nominal, validation_share=share, seed=self._seed)

@@ -28,7 +28,7 @@ def do_baselines(study: StudyConfig, folder: StudyFolder) -> None:
 
 
 def do_drives(study: StudyConfig, folder: StudyFolder, drives: Drives) -> None:
-    """Record a round of a seed, then work out the sensitivities and the checkpoint of the setting."""
+    """Record a round of a seed, then work out the sensitivities of every p and the checkpoint of the setting."""
     own, path = bench(study), folder.drives(drives.name)
     if not path.exists():
         if drives.round == 0:
@@ -38,7 +38,8 @@ def do_drives(study: StudyConfig, folder: StudyFolder, drives: Drives) -> None:
             model = before.checkpoint(before.training_of(study.specification, study.p_compared))
         folder.write_arrays(path, own.record(drives, model))
     learning = Learning(study, folder, own.arm, drives.seed, drives.round)
-    learning.sensitivities(study.longest)
+    for p in study.p:
+        learning.sensitivities(p)
     learning.checkpoint(learning.training_of(study.specification, study.p_compared))
 
 
