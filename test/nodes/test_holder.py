@@ -187,6 +187,30 @@ def test_malformed_commands_and_states_are_refused_and_reported(world: World, ar
     assert all(np.isfinite(torque).all() for torque in world.torques)
 
 
+def test_torque_leaves_when_states_stop_and_a_clock_that_is_set_back_does_not_end_it(world: World, arm: Arm) -> None:
+    world.start("holder")
+    stamp = 5_000_000_000
+
+    def publish() -> None:
+        nonlocal stamp
+        stamp += 2_000_000
+        state = JointState(name=list(arm.joint_names), position=list(arm.home), velocity=[0.0] * 7)
+        state.header.stamp.sec, state.header.stamp.nanosec = divmod(stamp, 10**9)
+        world.joints.publish(state)
+
+    def drive() -> None:
+        world.tell([5.0] + [0.0] * 6)
+        publish()
+
+    world.until(lambda: world.torques and world.torques[-1][0] == 5.0, drive)
+    # Commands go on, states do not: without an end of them the motors would keep the last torque.
+    world.next_report(lambda report: "no joint state came for" in report["message"], lambda: world.tell([5.0] * 7))
+    world.until(lambda: not world.torques[-1].any(), lambda: world.tell([5.0] * 7))
+    assert world.holder["holding"] == "true"
+    stamp = 1_000_000_000
+    world.until(lambda: world.torques[-1][0] == 5.0, drive)
+
+
 @pytest.mark.parametrize(
     ("parameter", "sentence"),
     [

@@ -192,6 +192,46 @@ def test_a_state_that_is_not_finite_is_refused_and_an_old_one_is_not_answered(ar
         holder.answer(6 * MS, np.full(7, np.nan), np.zeros(7))
 
 
+@pytest.mark.parametrize("adds_gravity", [False, True])
+def test_while_no_state_comes_torque_leaves_at_its_rate_and_the_arm_is_held_where_it_is_seen_again(
+    arm: Arm, adds_gravity: bool
+) -> None:
+    holder = Holder(arm, adds_gravity=adds_gravity)
+    weight = arm.gravity_torque(arm.home) if adds_gravity else np.zeros(7)
+    holder.answer(1, arm.home, np.zeros(7))
+    for k in range(1, 11):
+        holder.command(np.full(7, 8.0))
+        before = holder.answer(1 + k * MS, arm.home, np.zeros(7))
+    assert before is not None
+    assert np.abs(before - weight).max() > 5.0
+    for _ in range(20):
+        holder.command(np.full(7, 8.0))  # of somebody who does not know; it is not followed, nor kept
+        torque = holder.answer_silence(1e-3)
+        assert (np.abs(torque - before) <= 1e-3 * arm.limits.effort_rate + 1e-9).all()
+        before = torque
+    np.testing.assert_allclose(before, weight, atol=1e-12)
+    assert holder.holding
+    elsewhere = arm.home + 0.1
+    torque = holder.answer(1 + 5000 * MS, elsewhere, np.zeros(7))
+    assert holder.holding
+    # But for what it takes for a load that it learnt of while 8 N·m moved nothing; a spring to the old place has 10 N·m.
+    np.testing.assert_allclose(torque, arm.gravity_torque(elsewhere) if adds_gravity else np.zeros(7), atol=1.0)
+
+
+def test_a_clock_that_is_set_back_stops_the_arm_and_not_the_answers(arm: Arm) -> None:
+    holder, still = Holder(arm, adds_gravity=False, command_timeout=0.05), np.zeros(7)
+    holder.answer(5000 * MS, arm.home, still)
+    holder.command(np.full(7, 5.0))
+    holder.answer(5001 * MS, arm.home, still)
+    assert holder.answer(4960 * MS, arm.home, still) is None  # a state that came late
+    assert not holder.holding
+    assert holder.answer(300 * MS, arm.home, still) is not None
+    assert holder.holding
+    holder.command(np.full(7, 5.0))
+    np.testing.assert_array_equal(holder.answer(301 * MS, arm.home, still)[:1], [1.0])  # within the rate limit
+    assert not holder.holding
+
+
 def test_a_new_command_releases_a_held_arm_without_a_step(arm: Arm, make: Callable[..., Motors]) -> None:
     motors = make(**LOAD)
     for _ in range(3000):

@@ -20,7 +20,7 @@ from ttdm_ros.nodes.gate import Gate, take_newest
 from ttdm_ros.nodes.joint_order import JointOrder, JointState, JointStateError
 from ttdm_ros.nodes.parameters import read_parameters
 from ttdm_ros.nodes.running import Farewell, run_node
-from ttdm_ros.nodes.state_source import StateSource
+from ttdm_ros.nodes.state_source import StateSource, Watchdog
 from ttdm_ros.plants.config import load_plant
 from ttdm_ros.plants.gazebo.robot import links_model
 from ttdm_ros.plants.gazebo.rotors import RotorCorrection
@@ -53,7 +53,8 @@ class HolderConfig(Config):
 class HolderNode(Node):
     """Answers every joint state with the torques for the motors; what they are is in ``ttdm_ros.plants.holder``.
 
-    A malformed command is refused and counted, and does not feed the watchdog.
+    A malformed command is refused and counted, and does not feed the watchdog. Where joint states stop coming, or none
+    of them can be used, torque leaves: a forward controller would go on with the last one for ever.
     """
 
     def __init__(self) -> None:
@@ -74,6 +75,11 @@ class HolderNode(Node):
             command_timeout=config.command_timeout,
             correction=correction,
         )
+        self._timeout = config.command_timeout
+        sim_time = bool(self.get_parameter("use_sim_time").value)
+        self._watchdog = Watchdog((lambda: int(self.get_clock().now().nanoseconds)) if sim_time else None)
+        self._published = self._turned = time.monotonic()
+        self._waited = 0.0  # for the next joint state, without the time for which this process was not run [s]
         self._order = JointOrder(arm.joint_names)
         self._states = StateSource(self)
         self._torque = MessageTemplate(Float64MultiArray(data=[0.0] * len(arm.joint_names)))
@@ -109,21 +115,34 @@ class HolderNode(Node):
                 self._report()
 
     def _answer(self) -> None:
+        before, self._turned = self._turned, time.monotonic()
+        self._waited += min(self._turned - before, 2.0 * _WAIT_S)
         newest: JointState | None = None
+        torque: np.ndarray | None = None
         try:
             while (data := self._states.take()) is not None:
                 newest = self._order.read(data) or newest
-            if newest is None:
-                return
-            self._take_command()
-            torque = self.holder.answer(*newest)
+            if newest is not None:
+                self._take_command()
+                torque = self.holder.answer(*newest)
         except (JointStateError, PlantError) as error:
-            self._problem = str(error)
-            self.get_logger().error(self._problem, throttle_duration_sec=1.0)
-            return
-        if torque is not None:
-            self._publisher.publish(self._torque.fill(None, torque))
+            self._tell(str(error))
+        if newest is not None and torque is not None:
+            self._watchdog.note(newest.stamp_ns)
+            self._waited = 0.0
             self._answered += 1
+        elif (silence := min(self._waited, self._watchdog.silence)) > self._timeout:
+            self._take_command()  # it is not kept for the time after
+            torque = self.holder.answer_silence(time.monotonic() - self._published)
+            if not self._problem:
+                self._tell(f"no joint state came for {1e3 * silence:.0f} ms; check the arm's driver")
+        if torque is not None:
+            self._published = time.monotonic()
+            self._publisher.publish(self._torque.fill(None, torque))
+
+    def _tell(self, problem: str) -> None:
+        self._problem = problem
+        self.get_logger().error(problem, throttle_duration_sec=1.0)
 
     def _take_command(self) -> None:
         if (message := take_newest(self._commands, Float64MultiArray)) is None:

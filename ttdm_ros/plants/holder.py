@@ -58,6 +58,7 @@ class Holder:
         self._is_new = False
         self._command_ns: int | None = None  # stamp of the first state after the newest command; None: there is none
         self._stamp_ns: int | None = None
+        self._last_q: np.ndarray | None = None
         self._torque = np.zeros(7)
         self._load = LoadObserver(arm)
         self._place: np.ndarray | None = None  # where the arm is held [rad]
@@ -79,7 +80,10 @@ class Holder:
         self._command, self._is_new = torque_command(tau).copy(), True
 
     def answer(self, stamp_ns: int, q: np.ndarray, v: np.ndarray) -> np.ndarray | None:
-        """Return the torque (7,) [N·m] for the motors; None if the state is not newer than the one before.
+        """Return the torque (7,) [N·m] for the motors; None if the state came late, after a newer one.
+
+        Where stamps go back by more than ``command_timeout``, the clock was set back: the arm is braked and held, and
+        commands act from the next one on.
 
         Args:
             stamp_ns: stamp of the joint state [ns].
@@ -93,9 +97,12 @@ class Holder:
             raise PlantError("a joint state is not finite; check the arm's driver")
         first = self._stamp_ns is None
         interval = 0.0 if self._stamp_ns is None else 1e-9 * (stamp_ns - self._stamp_ns)
-        if not first and interval <= 0.0:
-            return None
-        self._stamp_ns = stamp_ns
+        if self._stamp_ns is not None and stamp_ns <= self._stamp_ns:
+            if self._stamp_ns - stamp_ns < self._timeout_ns:
+                return None
+            self._let_go()
+            interval = np.inf  # unknown
+        self._stamp_ns, self._last_q = stamp_ns, q.copy()
         self._watch(stamp_ns)
         bound = _LOAD_SHARE * self.arm.limits.effort
         load = clip(self._load.update(q, v, interval), -bound, bound)
@@ -108,14 +115,31 @@ class Holder:
             return self._torque.copy()
         return self._correction(q, v, self._torque - weight) + weight
 
+    def answer_silence(self, interval: float) -> np.ndarray:
+        """Return the torque (7,) [N·m] for the motors while no joint state comes, ``interval`` [s] after the last one.
+
+        It goes to that of the arm's weight where it was seen last, if the motors carry that, and else to zero, at no
+        more than the torque-rate limit: of an arm that is not seen nothing can be held or braked. The next state finds
+        it braked and held.
+        """
+        self._let_go()
+        weight = np.zeros(7)
+        if self._adds_gravity and self._last_q is not None:
+            weight = self.arm.gravity_torque(self._last_q)
+        self._torque = self._within_limits(weight, min(interval, _LONGEST_INTERVAL))
+        return self._torque.copy()
+
     def _watch(self, stamp_ns: int) -> None:
         """Decide who drives: commands or the hold."""
         if self._is_new:
             self._is_new, self._command_ns = False, stamp_ns
         elif self._command_ns is not None and stamp_ns - self._command_ns >= self._timeout_ns:
-            self._command_ns = None
-            self._place = None
-            self._brake.engage()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Follow no command that came so far: brake, then hold."""
+        self._is_new, self._command_ns, self._place = False, None, None
+        self._brake.engage()
 
     def _hold(self, q: np.ndarray, v: np.ndarray) -> np.ndarray:
         wanted = self._brake.acceleration(v)
