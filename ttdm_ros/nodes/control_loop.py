@@ -68,7 +68,8 @@ class ControlLoop:
         self._watchdog = Watchdog(ros_time_ns)
         self._on_rest = on_rest
         self._prediction_every = 1.0 / prediction_rate if prediction_rate > 0.0 else np.inf
-        self._predicted = self._told = self._turned = 0.0
+        self._predicted = self._told = 0.0
+        self._turned = time.monotonic()
         self._longest = (0.0, 0.0)  # hold-up of this thread [s], and when it was over
         self._counted = (0, 0)  # missed and failed solves at the last status
         self._rested = threading.Event()

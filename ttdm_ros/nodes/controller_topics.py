@@ -1,6 +1,7 @@
 """Everything the node ``mpc_controller`` publishes."""
 
 import math
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -30,6 +31,10 @@ _NEWEST = QoSProfile(depth=1)  # reliable; an old command is worth nothing
 _EACH = QoSProfile(depth=100)  # deep: a late recorder can ask again
 _EVENTS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _LATEST = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_RECORDERS = (
+    "recorder",
+    "rosbag2_recorder",
+)  # ours, and that of `ros2 bag record`; command lines' nodes are _ros2cli_…
 _MARKERS = "mpc_controller/markers"
 _PATH_POINTS = 200  # of a path that is shown
 _LAW_AHEAD_S = 0.1  # of the plan, in a law: longer than a driver waits for the next one
@@ -69,9 +74,15 @@ class ControllerTopics:
 
     @property
     def is_heard(self) -> bool:
-        """Whether anyone hears the torques: of a driver that closes the loop itself, the law counts too."""
-        heard = self._command_publisher.get_subscription_count()
-        return bool(heard or (self._law_publisher and self._law_publisher.get_subscription_count()))
+        """Whether anyone but recorders hears the torques or, where a driver closes the loop itself, the law."""
+        publishers = (self._command_publisher, self._law_publisher)
+        return any(publisher is not None and self._somebody_hears(publisher) for publisher in publishers)
+
+    def _somebody_hears(self, publisher: Any) -> bool:
+        """Whether it is connected to more than those that only look on; whoever has no name yet may be one of them."""
+        listening = self._node.get_subscriptions_info_by_topic(publisher.topic_name)
+        looking_on = sum(each.node_name in _RECORDERS or each.node_name.startswith("_") for each in listening)
+        return bool(publisher.get_subscription_count() > looking_on)
 
     def command(self, tau: Array) -> None:
         """Publish joint torques without gravity (7,) [N·m]."""
