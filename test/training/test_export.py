@@ -23,7 +23,7 @@ from ttdm_ros.training.export import ExportSettings, export
 from ttdm_ros.training.sensitivities import SampleSensitivities
 from ttdm_ros.training.sensitivity_file import ChunkFile, summary
 from ttdm_ros.training.sensitivity_info import describe
-from ttdm_ros.training.sensitivity_manifest import check, read_entries, read_manifest
+from ttdm_ros.training.sensitivity_manifest import check, read_entries, read_manifest, write_manifest
 
 pytestmark = pytest.mark.timeout(400)  # the first run on a machine compiles
 
@@ -227,6 +227,15 @@ def test_a_folder_with_other_files_is_left_alone(settings, bag, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(SensitivityError, match="holds other files"):
         export([bag], settings, tmp_path, jobs=1)
+
+
+def test_a_manifest_that_another_process_is_writing_is_no_other_file(settings, tmp_path):
+    """Of one that was killed meanwhile, too: its file would stand in the way for ever."""
+    (tmp_path / ".manifest.json.123.tmp").write_text("{")
+    write_manifest(tmp_path, settings.manifest)
+    assert read_manifest(tmp_path) == settings.manifest
+    with pytest.raises(SensitivityError, match="p 4, not 3|p 3, not 4"):
+        write_manifest(tmp_path, replaced(settings, p=P + 1).manifest)
 
 
 def test_a_folder_without_sensitivities_says_so(tmp_path):

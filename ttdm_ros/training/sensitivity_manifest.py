@@ -74,16 +74,16 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     Raises:
         SensitivityError: the folder holds sensitivities of something else, other files, or cannot be written.
     """
-    if (folder / MANIFEST).exists():
-        check(folder, manifest)
-        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
+        # A hidden file is a manifest that another process writes at this moment, or left when it was killed.
+        if all(each.name.startswith(".") for each in folder.iterdir()):
+            _write(folder / MANIFEST, manifest)
+        elif not (folder / MANIFEST).exists():
             raise SensitivityError(f"the folder {folder} holds other files; choose another one for the sensitivities")
-        _write(folder / MANIFEST, manifest)
     except OSError as error:
         raise SensitivityError(f"{folder} cannot be written ({error.strerror}); choose another folder") from error
+    check(folder, manifest)
 
 
 def write_entry(folder: Path, entry: BagEntry) -> Path:
