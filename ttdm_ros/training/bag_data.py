@@ -92,11 +92,21 @@ def read_bag_data(
 def _reference(motion: Motion, arm: Arm, time: Array, wanted_time: Array) -> Callable[[Array], Array]:
     """Return what was wanted as a function of time: the recorded reference, or else the recorded motion."""
     if len(wanted_time) < 2:
-        knots, posture, velocity = time, motion.q, motion.v
-        torque = np.broadcast_to(0.0, posture.shape)
-    else:
-        knots, wanted = wanted_time, motion.wanted
-        posture, velocity, torque = wanted[:, :7], wanted[:, 7:14], wanted[:, 14:]
+        return reference_rows(arm, time, motion.q, motion.v, np.broadcast_to(0.0, motion.q.shape))
+    wanted = motion.wanted
+    return reference_rows(arm, wanted_time, wanted[:, :7], wanted[:, 7:14], wanted[:, 14:])
+
+
+def reference_rows(arm: Arm, knots: Array, posture: Array, velocity: Array, torque: Array) -> Callable[[Array], Array]:
+    """Return the rows of a reference (m, 33) as a function of times (m,) [s].
+
+    Args:
+        arm: that was to follow it.
+        knots: times (n,) [s] at which it is known; before and after them it stands.
+        posture: positions (n, 7) [rad].
+        velocity: (n, 7) [rad/s].
+        torque: (n, 7) [N·m].
+    """
 
     def rows(grid: Array) -> Array:
         inside = np.clip(grid, knots[0], knots[-1])

@@ -21,7 +21,7 @@ from ttdm_ros.evaluation.study.driving import split_drives
 from ttdm_ros.evaluation.study.folder import Arrays, StudyFolder
 from ttdm_ros.evaluation.study.plan import Cell, Drives
 from ttdm_ros.systems.arm import Arm
-from ttdm_ros.training.bag_data import BagData
+from ttdm_ros.training.bag_data import BagData, reference_rows
 from ttdm_ros.training.config import TrainingConfig
 from ttdm_ros.training.dataset import Windows, cut
 from ttdm_ros.training.export import ExportSettings, export
@@ -33,6 +33,7 @@ from ttdm_ros.training.weightings import find_weighting
 
 Array = NDArray[np.float64]
 
+_OTHER_BATCHES = 1_000_000  # what a seed is moved by so that no other has the same batches
 _OF_CHECKPOINT = {
     *("specification", "base_steps", "base_rate", "base_batch", "weight_decay", "gradient_clip"),
     *("validate_every", "patience", "validation_share", "seed"),
@@ -108,8 +109,9 @@ class Learning:
             case "checkpoint":
                 models = tuned(checkpoint, self.sensitivities(cell.p, hessian, checkpoint), training)
             case "refreshed":  # a variant has one weighting
-                half, models = training.model_copy(update={"steps": training.steps // 2}), [checkpoint]
-                for _ in range(2):
+                models = [checkpoint]
+                for seed in (training.seed, training.seed + _OTHER_BATCHES):
+                    half = training.model_copy(update={"steps": training.steps // 2, "seed": seed})
                     models = tuned(models[0], self.sensitivities(cell.p, hessian, models[0]), half)
             case _:
                 models = tuned(checkpoint, self.sensitivities(cell.p, hessian), training)
@@ -152,12 +154,7 @@ class Learning:
 
 def _trajectories(arm: Arm, drive: Arrays, study: StudyConfig) -> Sequence[Trajectory]:
     """Bring one drive onto the grid, just as a bag is."""
-    time, rows, sampling = drive["time"], drive["rows"], study.sampling
-
-    def rows_at(grid: Array) -> Array:
-        nearest: Array = rows[np.clip(np.searchsorted(time, grid), 0, len(time) - 1)]
-        return nearest
-
+    time, joints, sampling = drive["time"], drive["rows"][:, 12:], study.sampling
     return list(
         resample(
             arm,
@@ -167,7 +164,7 @@ def _trajectories(arm: Arm, drive: Arrays, study: StudyConfig) -> Sequence[Traje
             v=drive["measured"][:, 7:],
             command_time=time,
             commands=drive["tau"],
-            rows=rows_at,
+            rows=reference_rows(arm, time, joints[:, :7], joints[:, 7:14], joints[:, 14:]),
             dt=sampling.dt,
             step=sampling.step,
             delay=sampling.delay,

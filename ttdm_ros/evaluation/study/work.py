@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ttdm_ros.dynamics.model import PredictionModel
+from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation.study.config import StudyConfig, name_of
 from ttdm_ros.evaluation.study.driving import Bench, bench
 from ttdm_ros.evaluation.study.folder import StudyFolder
@@ -20,8 +21,14 @@ def do_baselines(study: StudyConfig, folder: StudyFolder) -> None:
     found: dict[str, Any] = {}
     for plant in (study.plant, *study.other_plants):
         for held_out in (True, False) if plant == study.plant else (True,):
+            oracle = own.measure_oracle(plant, held_out=held_out)
+            if unfinished := [name for name, figures in oracle.items() if not figures["completed"]]:
+                raise TtdmError(
+                    f"an MPC that knows the plant '{name_of(plant)}' does not drive '{unfinished[0]}' to its end, so that "
+                    "nothing can be measured against it; take other references, or another plant"
+                )
             found[_set_name(plant, held_out)] = {
-                "oracle": own.measure_oracle(plant, held_out=held_out),
+                "oracle": oracle,
                 "nominal": own.measure(nominal, plant, held_out=held_out),
             }
     folder.write(folder.baselines, found)
