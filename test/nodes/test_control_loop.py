@@ -169,17 +169,6 @@ class HeldUp:
         return list(self.asked)
 
 
-def test_a_state_that_waited_while_the_thread_was_not_run_does_not_hide_that(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    thread = HeldUp(monkeypatch)
-    assert [what for what, _ in thread.turn(0.002, 2)] == ["state"]
-    assert [what for what, _ in thread.turn(0.002, 4)] == ["state"]
-    (silence, held_up), (state, _) = thread.turn(1.5, 6)
-    assert (silence, state) == ("silence of 1.500 s", "state")
-    assert held_up == pytest.approx(1.5, abs=0.01)
-
-
 def test_a_hold_up_is_remembered_until_what_waited_meanwhile_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     thread = HeldUp(monkeypatch)
     thread.turn(0.002, 2)

@@ -154,7 +154,7 @@ class ControlLoop:
         """Wait for joint states and answer the newest one of the arm, or their absence."""
         silent = self._watchdog.silence > self.controller.config.stale_after
         self._source.wait(_SILENT_WAIT_S if silent else _WAIT_S)
-        silence, held_up = self._watchdog.silence, self._held_up()
+        held_up = self._held_up()
         newest = None
         try:
             while (data := self._source.take()) is not None:
@@ -163,10 +163,8 @@ class ControlLoop:
             self.controller.stop(str(error), known=False)
             newest = None
         if newest is None or not self._watchdog.is_new(newest.stamp_ns):
-            self._send(self.controller.on_silence(silence, held_up))
+            self._send(self.controller.on_silence(self._watchdog.silence, held_up))
             return
-        if held_up > self.controller.config.stale_after:  # this state may have waited meanwhile: the arm was left alone
-            self._send(self.controller.on_silence(silence, held_up))
         if self.controller.phase is Phase.WAITING and not self._topics.is_heard:
             return  # the plan would go on while nobody hears the torque: DDS may take seconds to connect the plant
         answer = self.controller.on_state(*newest, held_up)
@@ -179,7 +177,8 @@ class ControlLoop:
     def _held_up(self) -> float:
         """Return for how long this thread was not run, a moment ago: states of before may come first after it [s].
 
-        The longer it was, the more of them wait in the socket, and the longer it takes to be through with them.
+        The longer it was, the more of them wait in the socket, and the longer it takes to be through with them; the gap
+        comes after them.
         """
         before, self._turned = self._turned, time.monotonic()
         held_up = self._turned - before - _WAIT_S
