@@ -354,13 +354,16 @@ def test_a_driver_that_is_killed_stops_the_controller_and_a_new_one_takes_over(a
     arm.rest()
 
 
-def test_stop_brakes_the_arm_until_the_controller_is_activated_again(arm: Arm) -> None:
+def test_stop_holds_the_arm_until_the_operators_call_and_the_controller_stops(arm: Arm) -> None:
     arm.activate()
     done, told = arm.ask("stop")
-    assert done
-    assert "activate the controller again" in told
-    arm.until_driver(law="holding", problem="")
+    assert done, told
+    assert "call ~/recover, then activate the controller again" in told
+    arm.until_driver(law="holding", problem="", accepts_commands="false")
     arm.world.until(lambda: "driver was asked to" in arm.message)
+    arm.world.until(lambda: arm.world.phase == "stopped")
+    arm.until_driver(law="holding", problem="", accepts_commands="false")  # however long nobody commands
+    assert "recovered from the stop" in arm.recover()
     arm.activate()
     arm.rest()
 

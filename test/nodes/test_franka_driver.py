@@ -17,14 +17,15 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from ttdm_ros.errors import ConfigError
+from ttdm_ros.errors import ConfigError, SolverError
 from ttdm_ros.nodes import franka_driver
 from ttdm_ros.nodes.franka_driver import FrankaDriver
 from ttdm_ros.nodes.law_message import LawTemplate
 from ttdm_ros.plants.franka.law import MEMORY, LawStatus
 from ttdm_ros.plants.franka.link import CYCLE, LinkError, Look
 
-FOLLOW, HOLD = 1.0, 2.0
+SEQUENCE, HELD, COUNT = 0, 1, 3  # places in the block
+WALL = 1.7e9  # when the first cycle comes [s]
 JOINTS = [f"fr3_joint{i}" for i in range(1, 8)]
 
 
@@ -34,16 +35,22 @@ class Arm:
     def __init__(self) -> None:
         self.blocks: list[np.ndarray] = []
         self.moving, self.failure, self.notice, self.refusal = False, "", "", ""
+        self.refusal_type: type[Exception] = LinkError
         self.rows = np.zeros(0, CYCLE)
-        self.status = LawStatus.of(np.array([1.0, *[0.0] * (MEMORY - 1)]))
+        self.memory = np.array([1.0, *[0.0] * (MEMORY - 1)])
+
+    @property
+    def status(self) -> LawStatus:
+        return LawStatus.of(self.memory)
 
     def start(self, block: np.ndarray) -> None:
         if self.refusal:
-            raise LinkError(self.refusal)
+            raise self.refusal_type(self.refusal)
         self.moving = True
 
     def command(self, block: np.ndarray) -> None:
         self.blocks.append(block)
+        self.memory[3] = self.memory[7] = block[HELD]
 
     def cycles(self) -> np.ndarray:
         rows, self.rows = self.rows, np.zeros(0, CYCLE)
@@ -64,7 +71,7 @@ class Arm:
     def pass_cycles(self, count: int, begin: float = 1.0) -> None:
         self.rows = np.zeros(count, CYCLE)
         self.rows["time"] = begin + 1e-3 * np.arange(count)
-        self.rows["wall"] = 1.7e9 + 1e-3 * np.arange(count)
+        self.rows["wall"] = WALL + 1e-3 * np.arange(count)
         self.rows["q"] = np.arange(7)
         self.rows["tau_J"], self.rows["tau_J_d"] = 5.0, 3.0
 
@@ -124,26 +131,38 @@ def torques(value: float) -> Float64MultiArray:
     return Float64MultiArray(data=[value] * 7)
 
 
-def law(torque: float) -> JointTrajectory:
+def law(torque: float, *, after: float = 0.0) -> JointTrajectory:
+    """Return a law of 40 ms that begins so long after the first cycle [s]."""
     rows = np.zeros((3, 7))
-    data = LawTemplate(JOINTS, 3, 0.02).fill(10**18, rows, rows, rows + torque, np.zeros((7, 14)))
+    stamp = round(1e9 * WALL) + round(1e9 * after)
+    data = LawTemplate(JOINTS, 3, 0.02).fill(stamp, rows, rows, rows + torque, np.zeros((7, 14)))
     return deserialize_message(data, JointTrajectory)
 
 
 def test_torques_are_passed_on(node: FrankaDriver, arm: Arm) -> None:
     node._on_torque(torques(0.5))
-    assert arm.blocks[-1][1] == FOLLOW
+    assert arm.blocks[-1][SEQUENCE] == 1.0
     np.testing.assert_array_equal(arm.blocks[-1][103:110], [0.5] * 7)
 
 
-def test_while_laws_come_torques_are_passed_over(node: FrankaDriver, arm: Arm, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
+@pytest.fixture
+def driving(node: FrankaDriver, arm: Arm, heard: Heard) -> FrankaDriver:
+    """Return a driver whose arm moves: 8 ms have passed since the first cycle."""
+    arm.pass_cycles(9)
+    node._publish(node._supervisor.update())
+    return node
+
+
+def test_while_laws_come_torques_are_passed_over(
+    driving: FrankaDriver, arm: Arm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, now = driving, 100.0
     monkeypatch.setattr(franka_driver.time, "monotonic", lambda: now)
     node._on_law(law(0.25))
     now += 0.05
     node._on_torque(torques(0.5))
     assert len(arm.blocks) == 1
-    assert arm.blocks[0][3] == 3.0  # points
+    assert arm.blocks[0][COUNT] == 3.0
     now += 0.01  # 60 ms after the last law, before the guard would brake
     node._on_torque(torques(0.5))
     assert len(arm.blocks) == 2
@@ -164,6 +183,30 @@ def test_a_spoilt_law_does_not_silence_the_torques(node: FrankaDriver, arm: Arm)
     assert arm.blocks == []
     node._on_torque(torques(0.5))
     assert len(arm.blocks) == 1
+
+
+@pytest.mark.parametrize("after", [-0.1, 0.0, 0.9])
+def test_a_law_of_now_is_passed_on_with_its_time(driving: FrankaDriver, arm: Arm, after: float) -> None:
+    driving._on_law(law(0.25, after=after))
+    assert arm.blocks[0][COUNT] == 3.0
+    assert arm.blocks[0][2] == pytest.approx(1.0 + after, abs=1e-6)  # the first cycle is at 1 s by the robot's clock
+
+
+@pytest.mark.parametrize(("after", "problem"), [(-3 * 86400.0, "the law ended"), (2.0, "the law begins 1.99 s ahead")])
+def test_laws_out_of_a_bag_are_refused_and_so_are_the_torques_beside_them(
+    driving: FrankaDriver, arm: Arm, after: float, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(franka_driver.time, "monotonic", lambda: 100.0)
+    driving._on_law(law(0.25, after=after))
+    driving._on_torque(torques(0.25))
+    assert arm.blocks == []
+    assert driving._supervisor.refused == 1
+    assert problem in driving._refusal
+
+
+def test_a_law_before_the_first_cycle_is_refused(node: FrankaDriver, arm: Arm) -> None:
+    node._on_law(law(0.0))
+    assert arm.blocks == []
 
 
 def test_cycles_are_published_at_their_rates_with_the_robots_time(node: FrankaDriver, arm: Arm, heard: Heard) -> None:
@@ -187,9 +230,49 @@ def test_without_a_motion_joint_states_are_silent_and_commands_refused(
     assert "joint_reflex" in node._refusal
 
 
+def test_joint_states_begin_when_commands_are_accepted(node: FrankaDriver, arm: Arm, heard: Heard) -> None:
+    """Whoever waits for them, to command, is not refused because the motion had only just begun."""
+    arm.memory[3] = 1.0
+    arm.pass_cycles(8)
+    node._publish(node._supervisor.update())
+    assert heard.states == []
+    assert heard.others != []
+    arm.memory[3] = 0.0
+    arm.pass_cycles(8, begin=2.0)
+    node._publish(node._supervisor.update())
+    assert heard.states != []
+
+
+def test_a_stop_lasts_until_recover_and_joint_states_are_silent(driving: FrankaDriver, arm: Arm, heard: Heard) -> None:
+    told = driving._on_stop(Trigger.Request(), Trigger.Response())
+    assert told.success
+    assert "call ~/recover, then activate the controller again" in told.message
+    driving._on_torque(torques(0.0))
+    assert arm.blocks[-1][HELD] == 1.0
+    heard.states.clear()
+    arm.pass_cycles(8, begin=2.0)
+    driving._publish(driving._supervisor.update())
+    assert heard.states == []
+    assert driving._on_recover(Trigger.Request(), Trigger.Response()).success
+    assert arm.blocks[-1][HELD] == 0.0
+    arm.pass_cycles(8, begin=3.0)
+    driving._publish(driving._supervisor.update())
+    assert heard.states != []
+
+
+def test_a_recovery_that_fails_in_any_way_is_answered(node: FrankaDriver, arm: Arm) -> None:
+    arm.moving, arm.failure = False, '["joint_reflex"]'
+    node._supervisor.update()
+    arm.recover = lambda: None  # type: ignore[method-assign]
+    arm.refusal, arm.refusal_type = "there is no C compiler", SolverError
+    answer = node._on_recover(Trigger.Request(), Trigger.Response())
+    assert not answer.success
+    assert answer.message == "there is no C compiler"
+
+
 def test_stop_and_recover_are_services(node: FrankaDriver, arm: Arm) -> None:
     assert node._on_stop(Trigger.Request(), Trigger.Response()).success
-    assert arm.blocks[-1][1] == HOLD
+    assert arm.blocks[-1][HELD] == 1.0
     arm.moving, arm.failure = False, '["joint_reflex"]'
     node._supervisor.update()
     assert not node._on_stop(Trigger.Request(), Trigger.Response()).success

@@ -20,7 +20,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from ttdm_ros import topics
 from ttdm_ros.config import load
-from ttdm_ros.errors import ConfigError, PlantError
+from ttdm_ros.errors import ConfigError, PlantError, TtdmError
 from ttdm_ros.nodes.franka_topics import FrankaTopics
 from ttdm_ros.nodes.gate import take_newest
 from ttdm_ros.nodes.law_message import read_law
@@ -31,7 +31,6 @@ from ttdm_ros.plants.franka.address_lock import AddressLock
 from ttdm_ros.plants.franka.config import FrankaSettings
 from ttdm_ros.plants.franka.connection import Kind, connect
 from ttdm_ros.plants.franka.law import Command, LawBlock
-from ttdm_ros.plants.franka.link import LinkError
 from ttdm_ros.plants.franka.robot_clock import RobotClock
 from ttdm_ros.plants.franka.supervisor import Supervisor
 from ttdm_ros.systems.parameters import RobotParameters
@@ -138,19 +137,24 @@ class FrankaDriver(Node):
             self._pass_on(lambda: Command.of_torque(np.array(message.data)))
 
     def _on_law(self, message: JointTrajectory) -> None:
-        if self._pass_on(lambda: read_law(message, self._joints, self._robot_clock.robot_time)):
+        def timely_law() -> Command:
+            law = read_law(message, self._joints, self._robot_clock.robot_time)
+            # Also after a law of another time: torques that come with it, out of a bag, are of another time too.
             self._law_until = time.monotonic() + _LAW_WINS * self.config.guard.timeout
+            law.check_time(self._robot_clock.newest, self.config.guard.timeout)
+            return law
 
-    def _pass_on(self, command: Callable[[], Command]) -> bool:
+        self._pass_on(timely_law)
+
+    def _pass_on(self, command: Callable[[], Command]) -> None:
         try:
             followed = self._supervisor.follow(command())
         except PlantError as error:
             self._supervisor.refused += 1
             self._refuse(str(error))
-            return False
+            return
         if not followed:
             self._refuse(f"there is no motion: {self._supervisor.problem}")
-        return followed
 
     def _refuse(self, reason: str) -> None:
         self._refusal = f"commands refused: {reason}"
@@ -160,7 +164,7 @@ class FrankaDriver(Node):
 
     def _publish(self, cycles: np.ndarray) -> None:
         every, details = (_CYCLES_A_SECOND // rate for rate in (self.config.rate, self.config.detail_rate))
-        moving, idle = self._supervisor.moving, self._supervisor.idle
+        moving, ready, idle = self._supervisor.moving, self._supervisor.ready, self._supervisor.idle
         for cycle in cycles:
             self._topics.note(cycle)
             wall = float(cycle["wall"]) or time.time()
@@ -168,8 +172,8 @@ class FrankaDriver(Node):
             if stamp is None:
                 continue
             count = round(float(cycle["time"]) * _CYCLES_A_SECOND)
-            # Without a motion joint states are silent, as the arm cannot be commanded: a controller stops then.
-            if moving and count % every == 0:
+            # While the arm cannot be commanded joint states are silent: a controller stops then, or waits.
+            if ready and count % every == 0:
                 self._topics.joint_state(stamp, cycle)
             if not moving or count % details == 0:
                 self._topics.details(stamp, cycle)
@@ -180,17 +184,17 @@ class FrankaDriver(Node):
     def _on_recover(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
             response.message, response.success = self._supervisor.recover(), True
-        except LinkError as error:
+        except TtdmError as error:
             response.message, response.success = str(error), False
         return response
 
     def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success = self._supervisor.moving
-        if response.success:
+        try:
             self._supervisor.hold()
-            response.message = "the arm is braked and held; activate the controller again to go on"
-        else:
-            response.message = f"there is no motion to stop: {self._supervisor.problem}"
+            response.message = "the arm is braked and held; to go on call ~/recover, then activate the controller again"
+            response.success = True
+        except TtdmError as error:
+            response.message, response.success = str(error), False
         return response
 
     def _tell(self, text: str) -> None:

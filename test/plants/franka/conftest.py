@@ -15,6 +15,7 @@ class FakeLink:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.blocks: list[np.ndarray] = []
+        self.started: list[np.ndarray] = []
         self.memory = np.zeros(MEMORY)
         self.memory[0] = 1.0
         self.moving = False
@@ -35,6 +36,7 @@ class FakeLink:
         self.calls.append("start")
         if self.refusal:
             raise LinkError(self.refusal)
+        self.started.append(block)
         self.moving, self.failure = True, ""
 
     def command(self, block: np.ndarray) -> None:
@@ -69,7 +71,8 @@ class FakeLink:
     # What a test does to it
 
     def tick(self, **memory: Any) -> None:
-        """Let a cycle pass, after which the law's memory holds these values."""
+        """Let a cycle pass, after which the law's memory holds these values; it sees whether it is asked to hold."""
+        self.memory[7] = self.blocks[-1][1] if self.blocks else 0.0
         for name, value in memory.items():
             self.memory[{"phase": 0, "locked": 3, "refused": 4, "cause": 5}[name]] = value
         self.rows = np.zeros(1, CYCLE)

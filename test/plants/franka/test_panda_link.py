@@ -26,7 +26,7 @@ class Robot:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.mode, self.errors, self.failure = 1, "[]", ""
-        self.time, self.torque = 0.0, np.zeros(7)
+        self.time, self.step, self.torque = 0.0, STEP, np.zeros(7)
         self.torques: list[np.ndarray] = []
         self.running = False
 
@@ -36,7 +36,7 @@ class Robot:
         return self
 
     def get_state(self) -> Any:
-        self.time += STEP
+        self.time += self.step
         zeros = [0.0] * 7
         return SimpleNamespace(
             **{name: zeros for name in ("q", "dq", "tau_J", "q_d", "dq_d", "tau_ext_hat_filtered")},
@@ -116,13 +116,21 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
+def begin(link: Any, robot: Robot, block: LawBlock) -> None:
+    """Begin a motion, and let the pause pass after which commands are accepted."""
+    robot.step = 1e-3
+    link.start(block.values)
+    until(lambda: not link.status.locked)
+    robot.step = STEP
+
+
 def test_thresholds_and_load_are_set_when_it_connects(link: Any, robot: Robot) -> None:
     assert robot.thresholds[1] == list(SETTINGS.collision.upper_torque)
     assert robot.load == (0.0, [0.0, 0.0, 0.0], [0.0] * 9)
 
 
 def test_a_motion_is_held_and_then_follows_within_the_rate(link: Any, robot: Robot, block: LawBlock) -> None:
-    link.start(block.values)
+    begin(link, robot, block)
     until(lambda: len(robot.torques) > 20)
     assert link.status.phase is LawPhase.HOLDING
     np.testing.assert_array_equal(robot.torque, np.zeros(7))
@@ -134,6 +142,16 @@ def test_a_motion_is_held_and_then_follows_within_the_rate(link: Any, robot: Rob
     cycles = link.cycles()
     assert len(cycles) > 20
     assert (np.diff(cycles["time"]) > 0.0).all()
+
+
+def test_a_stop_is_not_lost_to_the_command_that_follows_it(link: Any, robot: Robot, block: LawBlock) -> None:
+    begin(link, robot, block)
+    link.command(block.follow(Command.of_torque(np.zeros(7))))
+    until(lambda: link.status.phase is LawPhase.FOLLOWING)
+    link.command(block.hold())
+    link.command(block.follow(Command.of_torque(np.zeros(7))))
+    until(lambda: link.status.held)
+    assert link.status.phase in (LawPhase.BRAKING, LawPhase.HOLDING)
 
 
 def test_no_motion_begins_while_the_robot_has_errors_as_that_would_clear_them(

@@ -10,6 +10,7 @@ from ttdm_ros.plants.franka.law import Command, LawBlock, LawPhase, StopCause
 from ttdm_ros.plants.franka.link import LinkError
 from ttdm_ros.plants.franka.supervisor import Supervisor
 
+HELD = 1  # place in the block
 REFLEX = 'libfranka: Move command aborted: motion aborted by reflex! ["joint_reflex"]'
 
 
@@ -149,6 +150,98 @@ def test_a_first_command_that_is_too_large_is_explained(world: World) -> None:
     assert "begins near zero torque" in world.supervisor.refusal
 
 
+def test_commands_are_accepted_once_the_law_does(world: World) -> None:
+    assert not world.supervisor.ready
+    world.link.tick(locked=1)
+    world.update()
+    assert not world.supervisor.ready
+    assert world.events == []
+    world.link.tick(locked=0)
+    world.update()
+    assert world.supervisor.ready
+    assert world.events == ["the arm is held; commands are accepted"]
+    world.link.tick(locked=1)  # the guard stopped somebody
+    world.update()
+    assert world.supervisor.ready
+
+
+def test_a_stop_is_answered_once_the_law_has_seen_it(world: World) -> None:
+    world.link.tick(phase=LawPhase.FOLLOWING)
+    world.update()
+    seen: list[bool] = []
+
+    def sleep(seconds: float) -> None:
+        seen.append(world.link.status.held)
+        if len(seen) == 5:
+            world.link.tick(phase=LawPhase.BRAKING, cause=StopCause.ASKED, locked=1)
+
+    world.supervisor._sleep = sleep
+    world.supervisor.hold()
+    assert seen == [False] * 5
+    assert not world.supervisor.ready
+    world.update()
+    assert "call ~/recover" in world.supervisor.refusal
+    assert not world.supervisor.following
+    assert not world.supervisor.ready
+
+
+def test_a_stop_stays_whatever_is_commanded_after_it(world: World) -> None:
+    world.supervisor.hold()
+    world.supervisor.follow(Command.of_torque(np.zeros(7)))
+    assert world.link.blocks[-1][HELD] == 1.0
+
+
+def test_a_law_that_does_not_answer_a_stop_is_told_within_bounds_and_the_stop_stays(world: World) -> None:
+    world.link.tick(phase=LawPhase.FOLLOWING)
+    world.update()
+
+    def sleep(seconds: float) -> None:
+        world.now += seconds
+
+    world.supervisor._sleep = sleep
+    with pytest.raises(LinkError, match="has not answered within 1 s, so the arm may go on; use the robot's button"):
+        world.supervisor.hold()
+    assert world.now < 2.0
+    with pytest.raises(LinkError, match="so it stays"):
+        world.supervisor.recover()
+    assert world.link.blocks[-1][HELD] == 1.0
+
+
+def test_a_motion_that_ends_before_it_is_stopped_is_told(world: World) -> None:
+    world.supervisor._sleep = lambda _: world.link.abort(REFLEX, "joint_reflex")
+    with pytest.raises(LinkError, match="the motion ended before it was stopped: joint_reflex"):
+        world.supervisor.hold()
+
+
+def test_without_a_motion_there_is_nothing_to_stop(aborted: World) -> None:
+    with pytest.raises(LinkError, match="there is no motion to stop: joint_reflex"):
+        aborted.supervisor.hold()
+    assert aborted.link.blocks == []
+
+
+def test_an_operators_call_ends_a_stop_without_a_new_motion(world: World) -> None:
+    world.supervisor.hold()
+    assert "recovered from the stop" in world.supervisor.recover()
+    assert world.link.blocks[-1][HELD] == 0.0
+    assert "recover" not in world.link.calls
+    assert not world.supervisor.ready
+    world.link.tick(locked=1)
+    world.update()
+    assert not world.supervisor.ready
+    world.link.tick(locked=0)
+    world.update()
+    assert world.supervisor.ready
+    assert "nothing to recover" in world.supervisor.recover()
+
+
+def test_a_motion_after_a_stop_begins_without_it(world: World) -> None:
+    world.supervisor.hold()
+    world.link.abort(REFLEX, "joint_reflex")
+    world.update()
+    world.supervisor.recover()
+    assert world.link.started[-1][HELD] == 0.0
+
+
 def test_at_the_end_the_arm_is_held_before_the_motion_ends(world: World) -> None:
     world.link.tick(phase=LawPhase.FOLLOWING)
     world.update()
@@ -160,7 +253,7 @@ def test_at_the_end_the_arm_is_held_before_the_motion_ends(world: World) -> None
 
     world.supervisor._sleep = sleep
     world.supervisor.end()
-    assert world.link.blocks[-1][1] == 2.0  # asked to hold
+    assert world.link.blocks[-1][HELD] == 1.0
     assert rests_after <= world.now < 1.0
     assert world.link.calls[-1] == "close"
 

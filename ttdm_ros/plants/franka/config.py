@@ -56,9 +56,9 @@ class Guard(Config):
     """When commands count, and what the arm does without them."""
 
     timeout: float = Field(default=0.05, ge=0.005, le=0.5)
-    """Without a new command for this long the arm is braked and held [s]."""
+    """Without a new command for this long the arm is braked and held; a law that is over for longer is refused [s]."""
     pause: float = Field(default=0.1, ge=0.02, le=5.0)
-    """After a stop commands are refused until none has come for this long [s]."""
+    """When a motion begins, and after a stop, commands are refused until none has come for this long [s]."""
     first_torque: float = Field(default=2.0, ge=0.1, le=10.0)
     """A motion begins only with a command whose every torque is smaller than this [N·m]."""
     torque_rate: float = Field(default=1000.0, ge=10.0, le=1000.0)

@@ -25,14 +25,14 @@ JOINTS = 7
 MOST_POINTS = 16
 BLOCK = 512 + 3 + 5 * JOINTS
 """Numbers of the block of parameters."""
-MEMORY = 7 + 2 * JOINTS
+MEMORY = 8 + 2 * JOINTS
 """Numbers of the memory."""
 
 _SOURCE = Path(__file__).parent / "csrc" / "law.c"
 _SETTINGS = 512
 _GAIN, _POINTS = 5, 5 + 2 * JOINTS * JOINTS
 _POINT = 3 * JOINTS
-_FOLLOW, _HOLD = 1.0, 2.0
+_AHEAD_S = 1.0  # for which a law may begin after the newest joint state
 
 
 class LawPhase(IntEnum):
@@ -113,6 +113,27 @@ class Command:
         nothing = np.zeros((1, JOINTS))
         return cls(begin=0.0, step=0.0, torque=wanted[None], q=nothing, v=nothing, gain=np.zeros((JOINTS, 2 * JOINTS)))
 
+    def check_time(self, now: float, patience: float) -> None:
+        """Refuse a reference of another time, as a bag that is played holds them.
+
+        Args:
+            now: robot time [s].
+            patience: for which a reference may be over already [s].
+
+        Raises:
+            PlantError: it is over for longer, or begins more than a second ahead.
+        """
+        late = now - self.begin - self.step * (len(self.torque) - 1)
+        if late > patience:
+            raise PlantError(
+                f"the law ended {late:.2f} s ago by the robot's time; stamp laws with the time of the joint states, "
+                "and play no bag that holds laws"
+            )
+        if (early := self.begin - now) > _AHEAD_S:
+            raise PlantError(
+                f"the law begins {early:.2f} s ahead of the robot's time; stamp laws with the time of the joint states"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LawStatus:
@@ -124,25 +145,28 @@ class LawStatus:
     """Commands that were not followed since the motion began."""
     locked: bool
     """Whether commands are refused until none comes for a while."""
+    held: bool
+    """Whether the law has seen that an operator stopped the arm; it stays locked until he releases it."""
 
     @classmethod
     def of(cls, memory: Array) -> "LawStatus":
         """Read a memory; one that the law has not seen yet is all zeros."""
+        phase = LawPhase(int(memory[0]))
         return cls(
-            phase=LawPhase(int(memory[0])),
+            phase=phase,
             cause=StopCause(int(memory[5])),
             refused=int(memory[4]),
-            locked=bool(memory[3]),
+            locked=phase is LawPhase.STARTING or bool(memory[3]),
+            held=bool(memory[7]),
         )
 
 
 class LawBlock:
-    """The block of parameters, written anew for every command."""
+    """The block of parameters, written anew for every command; a stop stays in it whatever is commanded."""
 
     def __init__(self, guard: Guard, effort: Array) -> None:
         """Take the settings, and the arm's torque limits (7,) [N·m]."""
         self._values = np.zeros(BLOCK)
-        self._sequence = 0.0
         self._values[_SETTINGS:] = np.concatenate(
             (
                 (guard.timeout, guard.pause, guard.first_torque),
@@ -162,24 +186,31 @@ class LawBlock:
     def follow(self, command: Command) -> Array:
         """Return the block that asks for a command."""
         count = len(command.torque)
-        values = self._next(_FOLLOW)
+        values = self._values
+        values[0] += 1.0
         values[2:5] = command.begin, count, command.step
         values[_GAIN:_POINTS] = command.gain.ravel()
         points = np.concatenate((command.torque, command.q, command.v), axis=1)
         values[_POINTS : _POINTS + count * _POINT] = points.ravel()
         return values.copy()
 
+    @property
+    def held(self) -> bool:
+        """Whether it asks to be braked and held."""
+        return bool(self._values[1])
+
     def hold(self) -> Array:
-        """Return the block that asks to be braked and held."""
-        return self._next(_HOLD).copy()
+        """Return the block that asks to be braked and held, as all do until ``release``."""
+        self._values[1] = 1.0
+        return self.values
 
-    def _next(self, kind: float) -> Array:
-        self._sequence += 1.0
-        self._values[:2] = self._sequence, kind
-        return self._values
+    def release(self) -> Array:
+        """Return the block that lets commands act again, once they have paused."""
+        self._values[1] = 0.0
+        return self.values
 
 
-UNSEEN = LawStatus(phase=LawPhase.STARTING, cause=StopCause.NONE, refused=0, locked=False)
+UNSEEN = LawStatus.of(np.zeros(MEMORY))
 """Of a law that was not seen yet."""
 
 

@@ -23,7 +23,7 @@ REFLEXES = MappingProxyType(
         "the thresholds if nothing was touched",
         "cartesian_reflex": "a collision: external force at the end effector above collision.upper_force; clear the "
         "way, or set the load if nothing was touched",
-        "tau_j_range_violation": "a joint's torque sensor left its range; take load off the arm",
+        "tau_J_range_violation": "a joint's torque sensor left its range; take load off the arm",
         "power_limit_violation": "the motors took too much power; drive more slowly or with less load",
         "instability_detected": "the robot found its motion unstable; lower the weights of the controller",
         "max_goal_pose_deviation_violation": "the robot is too far from the end of its own motion; recover",
@@ -50,7 +50,7 @@ REFLEXES = MappingProxyType(
                 "cartesian_motion_generator_start_elbow_invalid",
                 "cartesian_motion_generator_velocity_discontinuity",
                 "cartesian_motion_generator_velocity_limits_violation",
-                "cartesian_position_motion_generator_invalid_frame",
+                "cartesian_position_motion_generator_invalid_frame_flag",
                 "cartesian_position_motion_generator_start_pose_invalid",
                 "cartesian_spline_motion_generator_violation",
                 "joint_motion_generator_acceleration_discontinuity",
@@ -64,9 +64,9 @@ REFLEXES = MappingProxyType(
         },
     }
 )
-"""By libfranka's name of the error (``franka::Errors``, 0.21)."""
+"""By the name that libfranka 0.21 prints, which is not always the name of the field in ``franka::Errors``."""
 
-_NAME = re.compile(r"[a-z][a-z_0-9]+")
+_NAME = re.compile(r"[A-Za-z][A-Za-z_0-9]+")
 
 
 def error_names(text: str) -> tuple[str, ...]:

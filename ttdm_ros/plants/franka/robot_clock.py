@@ -34,6 +34,11 @@ class RobotClock:
         self._robot_ns, self._last_ns = robot_ns, stamp
         return stamp
 
+    @property
+    def newest(self) -> float:
+        """The newest robot time that was stamped [s]."""
+        return 1e-9 * self._robot_ns
+
     def robot_time(self, stamp_ns: int) -> float:
         """Return the robot time [s] of a stamp [ns]."""
         return 1e-9 * (stamp_ns - (self._offset_ns or 0))

@@ -11,6 +11,7 @@ from ttdm_ros.plants.franka.reflexes import explain
 
 _LOOK_S = 0.05  # between two looks at a robot without a motion: each holds Python up for a millisecond
 _REST_LIMIT_S = 3.0
+_ANSWER_LIMIT_S, _ANSWER_EVERY_S = 1.0, 0.001  # for the law to see a stop: it runs a thousand times a second
 
 
 class Supervisor:
@@ -47,13 +48,18 @@ class Supervisor:
         self._link, self._block, self._on_event = link, block, on_event
         self._clock, self._sleep = clock, sleep
         self._looked = -np.inf
-        self._noticed = False
+        self._noticed = self._opened = False
         self._errors: tuple[str, ...] = ()
 
     @property
     def moving(self) -> bool:
         """Whether there is a motion, in which the arm is held or follows commands."""
         return not self.problem
+
+    @property
+    def ready(self) -> bool:
+        """Whether the arm can be commanded: the law accepted commands since the motion began, and since ``hold``."""
+        return self.moving and self._opened
 
     @property
     def following(self) -> bool:
@@ -70,20 +76,23 @@ class Supervisor:
         """Why the law refuses commands now, in a sentence; empty if it does not."""
         if not self.moving or not self.status.locked:
             return ""
+        if self.status.held:
+            return "the arm is held because the driver was asked to; call ~/recover, then activate the controller again"
         return STOP_CAUSES.get(
-            self.status.cause, "commands are refused: a motion begins near zero torque; activate the controller again"
+            self.status.cause,
+            "commands are refused until they have paused, as a motion begins near zero torque; deactivate the "
+            "controller, and activate it again",
         )
 
     def begin(self) -> bool:
         """Begin a motion: the arm is held; return whether that worked, or else ``problem`` says why not."""
         try:
-            self._link.start(self._block.values)
+            self._link.start(self._block.release())
         except LinkError as error:
             self._end(str(error))
             return False
         self.problem, self.status = "", UNSEEN
-        self._on_event("the arm is held; commands are accepted")
-        self._noticed = False
+        self._noticed = self._opened = False
         return True
 
     def follow(self, command: Command) -> bool:
@@ -95,8 +104,26 @@ class Supervisor:
         return True
 
     def hold(self) -> None:
-        """Brake the arm and hold it; commands are refused until they have paused."""
+        """Brake the arm and hold it until ``recover``, whoever commands; return once the law does.
+
+        Raises:
+            LinkError: there is no motion, it ends meanwhile, or the law does not answer.
+        """
+        if self.problem:
+            raise LinkError(f"there is no motion to stop: {self.problem}")
+        self._opened = False
         self._link.command(self._block.hold())
+        limit = self._clock() + _ANSWER_LIMIT_S
+        while not self._link.status.held:
+            if not self._link.moving:
+                raise LinkError(f"the motion ended before it was stopped: {explain(self._link.failure)}")
+            if self._clock() > limit:
+                raise LinkError(
+                    f"the control loop has not answered within {_ANSWER_LIMIT_S:g} s, so the arm may go on; use the "
+                    "robot's button"
+                )
+            self._sleep(_ANSWER_EVERY_S)
+        self._on_event("stopped on an operator's call; ~/recover ends that")
 
     def update(self) -> np.ndarray:
         """Return the cycles (n,) since the last call and see what has happened; without a motion, look now and then."""
@@ -116,13 +143,14 @@ class Supervisor:
         return cycles
 
     def recover(self) -> str:
-        """Clear the robot's errors and hold the arm again; return what was done.
+        """Clear the robot's errors, or end what ``hold`` began; the arm is held. Return what was done.
 
         Raises:
             LinkError: it does not work; the message says why.
+            SolverError: the law cannot be compiled.
         """
         if self.moving:
-            return "there is nothing to recover from: the arm is held or follows commands"
+            return self._release()
         was = self.problem
         self._link.recover()
         self._on_event("recovered on an operator's call")
@@ -130,15 +158,24 @@ class Supervisor:
             raise LinkError(self.problem)
         return f"recovered from: {was}"
 
+    def _release(self) -> str:
+        if not self._block.held:
+            return "there is nothing to recover from: the arm is held or follows commands"
+        if not self._link.status.held:
+            raise LinkError("the control loop has not answered the stop yet, so it stays; call ~/recover again")
+        self._link.command(self._block.release())
+        self._on_event("recovered on an operator's call")
+        return "recovered from the stop: the arm is held; activate the controller again"
+
     def end(self) -> None:
         """Bring the arm to rest, end the motion, and leave the robot to itself."""
         if self.moving:
-            self.hold()
+            self._link.command(self._block.hold())
             limit = self._clock() + _REST_LIMIT_S
             while self.moving and self._clock() < limit:
                 self._sleep(0.01)
                 self.update()
-                if self.status.phase is LawPhase.HOLDING:
+                if self.status.held and self.status.phase is LawPhase.HOLDING:
                     break
         self._link.close()
 
@@ -146,6 +183,9 @@ class Supervisor:
         before, self.status = self.status, status
         if (more := status.refused - before.refused) > 0:
             self.refused += more
+        if not (self._opened or status.locked or self._block.held):
+            self._opened = True
+            self._on_event("the arm is held; commands are accepted")
         if status.phase is before.phase:
             return
         if status.phase is LawPhase.FOLLOWING:

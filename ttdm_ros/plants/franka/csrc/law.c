@@ -3,7 +3,8 @@
  * It is called by a loop that is not ours (aiofranka's, or a thread that steps panda-python), with the robot's state,
  * a block of parameters that the driver replaces as a whole, and memory that only this file writes. What guards the arm
  * is in here, and not in Python, so that it acts also while Python is held up: commands that stop coming, numbers that
- * are none, torque and torque-rate limits, and the rule that a motion begins near zero torque.
+ * are none, torque and torque-rate limits, and the rule that a motion begins near zero torque. An operator's stop is a
+ * level (HELD), not a command: no command that takes the place of another one can take it away.
  *
  * Where things lie is in law.py under the same names. Offsets into the caller's structures (STATE_TIME, STATE_Q, STATE_V,
  * STATE_TORQUE, PARAMS_CUSTOM) come from the compiler's command line.
@@ -15,17 +16,16 @@
 
 /* Block of parameters: what is commanded, then settings. */
 enum {
-  SEQUENCE = 0, KIND = 1, BEGIN = 2, COUNT = 3, STEP = 4, GAIN = 5, POINTS = GAIN + 2 * J * J,
+  SEQUENCE = 0, HELD = 1, BEGIN = 2, COUNT = 3, STEP = 4, GAIN = 5, POINTS = GAIN + 2 * J * J,
   SETTINGS = 512, TIMEOUT = SETTINGS, PAUSE, FIRST, DECELERATION, STIFFNESS = DECELERATION + J,
   DAMPING = STIFFNESS + J, EFFORT = DAMPING + J, EFFORT_RATE = EFFORT + J
 };
 enum { MOST_POINTS = 16, POINT = 3 * J };
-enum { NOTHING = 0, FOLLOW = 1, HOLD = 2 };                  /* kinds of commands */
 enum { STARTING = 0, HOLDING = 1, FOLLOWING = 2, BRAKING = 3 };  /* phases */
 enum { NONE = 0, SILENCE = 1, ASKED = 2, NOT_FINITE = 3 };   /* causes of a stop */
 
 typedef struct {
-  double phase, sequence, age, locked, refused, cause, time, q_ref[J], v_ref[J];
+  double phase, sequence, age, locked, refused, cause, time, held, q_ref[J], v_ref[J];
 } Memory;
 
 static int finite_all(const double *x, int n) {
@@ -95,7 +95,7 @@ int ttdm_franka_law(const char *state, const char *params, Memory *m, double *ta
   if (m->phase == STARTING) {
     m->time = time - 1e-3;
     m->sequence = p[SEQUENCE]; /* what was commanded before the motion began is no command to it */
-    m->age = p[PAUSE];
+    m->locked = 1.0; /* whoever commands already has to pause first */
     memcpy(m->q_ref, q, sizeof m->q_ref);
     m->phase = HOLDING;
   }
@@ -105,16 +105,24 @@ int ttdm_franka_law(const char *state, const char *params, Memory *m, double *ta
   m->sequence = p[SEQUENCE];
   if (m->age >= p[PAUSE]) m->locked = 0.0; /* whoever commanded before has stopped */
   m->age = fresh ? 0.0 : m->age + dt;
+  if (p[HELD] != 0.0) {
+    if (m->phase == FOLLOWING) brake(m, ASKED, q, v);
+    m->cause = ASKED;
+    m->locked = 1.0;
+    m->age = 0.0; /* the pause begins with the release */
+  } else if (m->held != 0.0) {
+    m->cause = NONE;
+  }
+  m->held = p[HELD];
 
   double wanted[J] = {0};
   int is_finite = 1;
   if (m->phase == FOLLOWING || fresh) is_finite = commanded(p, time, q, v, wanted);
 
   if (m->phase == FOLLOWING) {
-    if (p[KIND] == HOLD) brake(m, ASKED, q, v);
-    else if (!is_finite) brake(m, NOT_FINITE, q, v);
+    if (!is_finite) brake(m, NOT_FINITE, q, v);
     else if (m->age > p[TIMEOUT]) brake(m, SILENCE, q, v);
-  } else if (fresh && p[KIND] == FOLLOW) {
+  } else if (fresh) {
     int begins = m->phase == HOLDING && !m->locked && is_finite;
     for (int i = 0; i < J; ++i) begins = begins && fabs(wanted[i]) <= p[FIRST];
     if (begins) {
