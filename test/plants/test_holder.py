@@ -214,7 +214,7 @@ def test_while_no_state_comes_torque_leaves_at_its_rate_and_the_arm_is_held_wher
     elsewhere = arm.home + 0.1
     torque = holder.answer(1 + 5000 * MS, elsewhere, np.zeros(7))
     assert holder.holding
-    # But for what it takes for a load that it learnt of while 8 N·m moved nothing; a spring to the old place has 10 N·m.
+    # But for what it takes for a load, learnt of while 8 N·m moved nothing; a spring to the old place has 10 N·m.
     np.testing.assert_allclose(torque, arm.gravity_torque(elsewhere) if adds_gravity else np.zeros(7), atol=1.0)
 
 

@@ -45,6 +45,16 @@ def test_the_study_of_the_paper_has_what_its_claims_need() -> None:
         ({"references": {"random": 0}}, "there must be a reference"),
         ({"sampling": {"dt": 0.04}}, "must be mpc.dt"),
         ({"wieghtings": ["mse"]}, "wieghtings"),
+        ({"seeds": [0, 1000]}, "less than 1000"),
+        ({"seeds": [-1]}, "greater than or equal to 0"),
+        ({"rounds": 251, "recording": {"drives": 4}}, r"rounds x recording.drives must be at most 1000, not 251 x 4"),
+        ({"capacities": [[4], [2]]}, r"capacities must not hold \[2\], which is specification.hidden"),
+        ({"other_plants": ["payload_friction"]}, "plant and other_plants must name each value once"),
+        ({"variants": [{"name": "a", "training": {"flor": 0.0}}]}, r"training of 'a': key 'flor' .*mean 'floor'"),
+        ({"variants": [{"name": "a", "training": {"floor": 2.0}}]}, r"training of 'a': 'floor': .* equal to 1"),
+        ({"variants": [{"name": "a b"}, {"name": "a-b"}]}, "variants must have names of their own"),
+        ({"variants": [{"name": "a"}, {"name": "b", "against": "c"}]}, "'b' must be against another .*; known: a, b"),
+        ({"variants": [{"name": "a"}, {"name": "b", "against": "b"}]}, "'b' must be against another variant, not 'b'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(
@@ -52,6 +62,12 @@ def test_what_cannot_be_compared_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=reason):
         make_study(**changes)
+
+
+def test_the_most_seeds_and_drives_that_paths_are_numbered_for_are_taken(
+    make_study: Callable[..., StudyConfig],
+) -> None:
+    assert make_study(seeds=[0, 999], rounds=250, recording={"drives": 4}).seeds == (0, 999)
 
 
 def test_a_study_that_is_not_there_is_named_beside_those_that_are(tmp_path: Path) -> None:

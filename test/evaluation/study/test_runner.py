@@ -23,7 +23,8 @@ def done(make_study: Make, tmp_path_factory: pytest.TempPathFactory) -> tuple[St
     variants = [
         {"name": "newton", "hessian": "gauss_newton", "sensitivities": "checkpoint"},
         {"name": "kept", "sensitivities": "checkpoint"},
-        {"name": "refreshed", "sensitivities": "refreshed"},
+        {"name": "halves", "sensitivities": "checkpoint", "parts": 2},
+        {"name": "refreshed", "sensitivities": "refreshed", "parts": 2},
     ]
     study = make_study(recording={"drives": 2, "duration": 3.0}, drives=[1], variants=variants)
     folder = StudyFolder(tmp_path_factory.mktemp("study"))
@@ -41,7 +42,7 @@ def test_every_model_drives_every_reference(done: tuple[StudyConfig, StudyFolder
         [(experiment, name, "random 0") for name in ("one_step", "mse", "sensitivity")]
         for experiment in ("main", "data")
     )
-    assert drives == [*main, *fewer, *(("variants", name, "random 0") for name in ("one_step", "sensitivity") * 3)]
+    assert drives == [*main, *fewer, *(("variants", name, "random 0") for name in ("one_step", "sensitivity") * 4)]
     assert all(row["completed"] and np.isfinite(row["excess"]) for row in rows)
     # Twenty steps of training are not much, but the oracle knows 1.5 kg that the nominal model does not.
     assert rows[0]["nominal_excess"] > 0.1
@@ -74,7 +75,7 @@ def test_fewer_recordings_are_learned_of_where_that_is_asked(done: tuple[StudyCo
 def test_refreshed_sensitivities_make_another_model(done: tuple[StudyConfig, StudyFolder]) -> None:
     rows = [row for row in run_study(*done) if row["weighting"] == "sensitivity"]
     excess = {row["variant"]: row["excess"] for row in rows if row["experiment"] == "variants"}
-    assert len(set(excess.values())) == len(excess) == 3
+    assert len(set(excess.values())) == len(excess) == 4
 
 
 def test_the_weights_along_the_recordings_are_drawn(done: tuple[StudyConfig, StudyFolder]) -> None:

@@ -5,8 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ttdm_ros.config import Config, load
+from ttdm_ros.config import Config, load, parse
 from ttdm_ros.dynamics.specification import ModelSpecification
+from ttdm_ros.errors import ConfigError
 from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.paths import find_config
 from ttdm_ros.training.config import SamplingConfig, TrainingConfig
@@ -14,6 +15,8 @@ from ttdm_ros.training.sensitivities import Hessian
 from ttdm_ros.training.weightings import weightings
 
 Positive = Annotated[int, Field(ge=1)]
+SEEDS, DRIVES = 1000, 1000
+"""Numbers of seeds, and paths recorded for each; with more of either, a path would be another seed's or held out."""
 
 
 class Recording(Config):
@@ -53,7 +56,11 @@ class Variant(Config):
     hessian: Hessian | None = None
     sensitivities: Literal["nominal", "checkpoint", "refreshed"] | None = None
     """Whose sensitivities are taken: of the nominal arm, of the checkpoint that is fine-tuned, or, refreshed, of the
-    checkpoint for the first half of the steps and of the model that comes of them for the second half."""
+    model with which each part of the training begins."""
+    parts: Positive = 1
+    """Trainings one after another, each with its share of the steps, a rate that falls to zero, and other batches."""
+    against: str | None = None
+    """Name of the variant that it is compared with; the first one if left out."""
 
 
 class StudyConfig(Config):
@@ -66,7 +73,7 @@ class StudyConfig(Config):
     """What is recorded on, and driven on."""
     other_plants: tuple[str, ...] = ()
     """Plants that no model was trained on; driven by the models of the last round with ``p_compared``."""
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2, 3, 4)
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=SEEDS)], ...], Field(min_length=1)] = (0, 1, 2, 3, 4)
     """Each is a study of its own: recordings, noise, first weights, and the split into training and validation."""
     rounds: Positive = 3
     """Round 0 is recorded with the nominal model, each further one with the one-step checkpoint of the round before; a
@@ -113,16 +120,45 @@ class StudyConfig(Config):
                 raise ValueError(f"there is no weighting '{name}'; known: {', '.join(known)}")
         if "mse" not in self.weightings:
             raise ValueError("weightings must hold mse, which all others are compared with")
-        several = {name: getattr(self, name) for name in ("seeds", "p", "capacities", "drives")}
-        for what, values in (several | {"weightings and peers": (*self.weightings, *self.peers)}).items():
+        several = {name: getattr(self, name) for name in ("seeds", "p", "capacities", "drives")} | {
+            "weightings and peers": (*self.weightings, *self.peers),
+            "plant and other_plants": tuple(name_of(plant) for plant in (self.plant, *self.other_plants)),
+        }
+        for what, values in several.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"{what} must name each value once, not {list(values)}")
+        if self.specification.hidden in self.capacities:
+            raise ValueError(
+                f"capacities must not hold {list(self.specification.hidden)}, which is specification.hidden and looked "
+                "at anyway; leave it out"
+            )
+        if self.rounds * self.recording.drives > DRIVES:
+            raise ValueError(
+                f"rounds x recording.drives must be at most {DRIVES}, not {self.rounds} x {self.recording.drives}"
+            )
         if any(number >= self.recording.drives for number in self.drives):
             raise ValueError(f"drives must be fewer than recording.drives ({self.recording.drives}), not {self.drives}")
         if self.p_compared not in self.p:
             raise ValueError(f"p_compared must be one of p {list(self.p)}, not {self.p_compared}")
         if abs(self.sampling.dt - self.mpc.dt) > 1e-9:
             raise ValueError(f"sampling.dt ({self.sampling.dt} s) must be mpc.dt ({self.mpc.dt} s)")
+        return self
+
+    @model_validator(mode="after")
+    def _consistent_variants(self) -> Self:
+        names = [variant.name for variant in self.variants]
+        if len({name.replace(" ", "-") for name in names}) < len(names):  # as their files are called
+            raise ValueError(f"variants must have names of their own, spaces and hyphens being the same, not {names}")
+        for variant in self.variants:
+            if variant.against is not None and variant.against not in set(names) - {variant.name}:
+                raise ValueError(
+                    f"variant '{variant.name}' must be against another variant, not '{variant.against}'; known: "
+                    f"{', '.join(names)}"
+                )
+            try:
+                parse(self.training.model_dump() | variant.training, TrainingConfig, f"training of '{variant.name}'")
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
         return self
 
 

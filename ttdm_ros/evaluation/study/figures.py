@@ -1,6 +1,7 @@
 """The figures of a study."""
 
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,12 @@ from ttdm_ros.evaluation.study.findings import (
 )
 from ttdm_ros.evaluation.study.plan import CHECKPOINT
 from ttdm_ros.evaluation.study.statistics import (
+    Array,
     Interval,
     Row,
     excess_table,
     rank_correlation,
     select,
-    summarise,
 )
 
 _WIDTH = 11.0
@@ -39,7 +40,7 @@ class Figures:
         others = [name for name in study.weightings if name not in (METHOD, BASELINE)]
         order = [name for name in (METHOD, AVERAGED) if name in study.weightings]
         order += [name for name in others if name != AVERAGED]
-        self._colours = dict(zip(order, _COLOURS, strict=False)) | {BASELINE: GREY, CHECKPOINT: "#5b6068"}
+        self._colours = dict(zip(order, cycle(_COLOURS), strict=False)) | {BASELINE: GREY, CHECKPOINT: "#5b6068"}
         self._compared = order
 
     def reduction_by_p(self) -> Canvas:
@@ -80,8 +81,7 @@ class Figures:
             places = np.arange(len(sizes))
             for i, name in enumerate((BASELINE, *self._compared)):
                 tables = [excess_table(select(rows, weighting=name, **{column: size})) for size in sizes]
-                medians = [float(np.median(each)) for each in tables]
-                left.plot(places, medians, marker="o", markersize=3.5, color=self._colours[name], label=name)
+                left.plot(places, _medians(tables), marker="o", markersize=3.5, color=self._colours[name], label=name)
                 if name != BASELINE:
                     found = [against(select(rows, **{column: size}), name, BASELINE).reduction for size in sizes]
                     self._points(right, places, found, name, i)
@@ -102,18 +102,14 @@ class Figures:
             "error_last_step": f"error after p = {self._study.p_compared} steps / deviation",
             "cost_of_errors": "cost of the errors by the sensitivities",
         }
-        rows = [row for row in stated(self._study, self._rows) if row["completed"]]
+        rows = stated(self._study, self._rows)
         canvas = Canvas(_WIDTH, 3.6, with_png=True)
         with canvas as figure:
             grid = figure.subplots(1, 3, sharey=True)
             for axes, (column, text) in zip(grid, columns.items(), strict=True):
                 for name in (CHECKPOINT, BASELINE, *self._compared):
-                    points = [
-                        (own[0][column], float(np.median([row["excess"] for row in own])))
-                        for seed in self._study.seeds
-                        if (own := select(rows, weighting=name, seed=seed))
-                    ]
-                    x, y = zip(*points, strict=True) if points else ((), ())
+                    models = [select(rows, weighting=name, seed=seed) for seed in self._study.seeds]
+                    x, y = [own[0][column] for own in models], _medians([excess_table(own) for own in models])
                     axes.scatter(x, y, s=16, color=self._colours[name], label=name)
                 axes.set_xlabel(text)
                 axes.set_title(f"rank correlation within seeds {rank_correlation(rows, column):.2f}", loc="left")
@@ -126,12 +122,20 @@ class Figures:
         rows = stated(self._study, self._rows)
         if not {METHOD, AVERAGED} <= set(self._study.weightings):
             return None
-        own, mean, base = (excess_table(select(rows, weighting=name)) for name in (METHOD, AVERAGED, BASELINE))
+        own, *others = (excess_table(select(rows, weighting=name)) for name in (METHOD, AVERAGED, BASELINE))
+        panels = [
+            (name, other, both)
+            for name, other in zip((AVERAGED, BASELINE), others, strict=True)
+            if (both := np.isfinite(own) & np.isfinite(other) & (own > 0.0) & (other > 0.0)).any()
+        ]
+        if not panels:
+            return None
         canvas = Canvas(_WIDTH, 3.8, with_png=True)
         with canvas as figure:
-            for axes, other, name in zip(figure.subplots(1, 2), (mean, base), (AVERAGED, BASELINE), strict=True):
-                both = np.isfinite(own) & np.isfinite(other) & (own > 0.0) & (other > 0.0)
-                for i, seed in enumerate(self._study.seeds):
+            for axes, (name, other, both) in zip(
+                figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+            ):
+                for i, seed in enumerate(sorted(self._study.seeds)):
                     colour = _COLOURS[i % len(_COLOURS)]
                     chosen = both[i]
                     axes.scatter(other[i][chosen], own[i][chosen], s=16, color=colour, label=f"seed {seed}")
@@ -151,8 +155,7 @@ class Figures:
                 tables = [
                     excess_table(select(stated(self._study, self._rows, round=n), weighting=name)) for n in numbers
                 ]
-                medians = [summarise(table)["median"] for table in tables]
-                axes.plot(numbers, medians, marker="o", markersize=3.5, color=self._colours[name], label=name)
+                axes.plot(numbers, _medians(tables), marker="o", markersize=3.5, color=self._colours[name], label=name)
             axes.set_xticks(numbers)
             axes.set_xlabel("round")
             axes.set_ylabel(f"median excess, p = {self._study.p_compared}")
@@ -160,26 +163,62 @@ class Figures:
         return canvas
 
     def variants(self) -> Canvas | None:
-        """Reduction that each variant brings against the settings as chosen, on the validation references."""
+        """Reduction that each variant brings against the one it is compared with, on the validation references."""
         compared = variants(self._study, self._rows)
         if not compared:
             return None
         canvas = Canvas(_WIDTH, 0.9 + 0.28 * len(compared), with_png=True)
         with canvas as figure:
             axes = figure.subplots(1, 1)
+            named = {
+                variant.name: f" (against {variant.against})" for variant in self._study.variants if variant.against
+            }
             for i, found in enumerate(each.paired for each in compared.values()):
-                axes.plot([found.low, found.high], [i, i], color=GREY, linewidth=1.6)
-                axes.plot([found.value], [i], marker="o", color=RED if found.value < 0.0 else GREEN)
-            axes.set_yticks(range(len(compared)), list(compared))
+                axes.plot(_drawable([found.value]), [i], marker="o", color=RED if found.value < 0.0 else GREEN)
+                draw_interval(axes, i, found, GREY, upright=False, linewidth=1.6)
+            axes.set_yticks(range(len(compared)), [name + named.get(name, "") for name in compared])
             axes.invert_yaxis()
             axes.axvline(0.0, color=GREY, linewidth=0.8)
-            axes.set_xlabel("reduction of the excess against the settings as chosen; to the right is better")
+            axes.set_xlabel("reduction of the excess; to the right is better")
         return canvas
 
     def _points(self, axes: Axes, x: np.ndarray, found: Sequence[Interval], name: str, i: int) -> None:
-        shift = 0.07 * (i - 0.5 * len(self._compared))
-        values = np.array([each.value for each in found])
-        errors = np.abs(np.array([[each.value - each.low, each.high - each.value] for each in found]).T)
+        places = x + 0.07 * (i - 0.5 * len(self._compared))
         style: dict[str, Any] = {"linewidth": 1.8 if name == METHOD else 1.0, "marker": "o", "markersize": 3.5}
-        colour = self._colours[name]
-        axes.errorbar(x + shift, values, yerr=errors, color=colour, label=name, elinewidth=0.8, capsize=0, **style)
+        axes.plot(places, _drawable([each.value for each in found]), color=self._colours[name], label=name, **style)
+        for place, each in zip(places, found, strict=True):
+            draw_interval(axes, place, each, self._colours[name], upright=True, linewidth=0.8)
+
+
+def draw_interval(axes: Axes, place: float, found: Interval, colour: str, *, upright: bool, linewidth: float) -> None:
+    """Draw an interval; a lower end that is infinite is an arrow to the edge, such a value a triangle there."""
+
+    def at(value: float) -> tuple[float, float]:
+        return (place, value) if upright else (value, place)
+
+    if np.isneginf(found.value):
+        edge = axes.get_xaxis_transform() if upright else axes.get_yaxis_transform()
+        axes.plot(*at(0.0), marker="v" if upright else "<", color=colour, transform=edge, clip_on=False)
+    ends = [end for end in (found.low, found.value, found.high) if np.isfinite(end)]
+    if not ends:
+        return
+    axes.plot(*zip(at(min(ends)), at(max(ends)), strict=True), color=colour, linewidth=linewidth)
+    if np.isneginf(found.low):
+        axes.annotate(
+            "",
+            xy=at(0.0),
+            xycoords=("data", "axes fraction") if upright else ("axes fraction", "data"),
+            xytext=at(min(ends)),
+            textcoords="data",
+            arrowprops={"arrowstyle": "->", "color": colour, "linewidth": linewidth, "shrinkA": 0, "shrinkB": 0},
+        )
+
+
+def _medians(tables: Sequence[Array]) -> Array:
+    return _drawable([float(np.median(table)) for table in tables])
+
+
+def _drawable(values: Sequence[float]) -> Array:
+    """Return values of which those that are infinite have no place in a figure."""
+    found = np.array(values, dtype=np.float64)
+    return np.where(np.isfinite(found), found, np.nan)

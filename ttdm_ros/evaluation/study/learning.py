@@ -100,21 +100,13 @@ class Learning:
         exact, nominal = self.sensitivities(cell.p), nominal_batch(self._arm)
         weightings = [find_weighting(name) for name in cell.weightings]
         variant = cell.variant or Variant(name="as chosen")
-
-        def tuned(of: PredictionModel, used: SampleSensitivities, settings: TrainingConfig) -> list[PredictionModel]:
-            return list(fine_tune([of], weightings, windows, used, nominal, settings).models)
-
-        hessian = variant.hessian or "exact"
-        match variant.sensitivities:
-            case "checkpoint":
-                models = tuned(checkpoint, self.sensitivities(cell.p, hessian, checkpoint), training)
-            case "refreshed":  # a variant has one weighting
-                models = [checkpoint]
-                for seed in (training.seed, training.seed + _OTHER_BATCHES):
-                    half = training.model_copy(update={"steps": training.steps // 2, "seed": seed})
-                    models = tuned(models[0], self.sensitivities(cell.p, hessian, models[0]), half)
-            case _:
-                models = tuned(checkpoint, self.sensitivities(cell.p, hessian), training)
+        models: Sequence[PredictionModel] = [checkpoint]
+        for part in range(variant.parts):  # a variant, which alone can have several, has one weighting
+            of = {"checkpoint": checkpoint, "refreshed": models[0]}.get(variant.sensitivities or "nominal")
+            used = self.sensitivities(cell.p, variant.hessian or "exact", of)
+            share = {"steps": training.steps // variant.parts, "seed": training.seed + part * _OTHER_BATCHES}
+            settings = training.model_copy(update=share)
+            models = fine_tune([models[0]], weightings, windows, used, nominal, settings).models
         models = [checkpoint, *models]
         spread = np.asarray(windows.x[:, 0]).std(axis=0)
         measured = measure(models, windows, nominal, exact)

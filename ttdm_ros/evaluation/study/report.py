@@ -15,21 +15,22 @@ from ttdm_ros.evaluation.study import findings
 from ttdm_ros.evaluation.study.config import StudyConfig, name_of
 from ttdm_ros.evaluation.study.figures import Figures
 from ttdm_ros.evaluation.study.folder import StudyFolder
-from ttdm_ros.evaluation.study.statistics import Row, select
+from ttdm_ros.evaluation.study.statistics import ENOUGH_SEEDS, Row, select
 from ttdm_ros.evaluation.study.weights import draw_weights
 
 _COLUMNS = (
     ("weighting", "weighting"),
+    ("seeds", "seeds"),
     ("median", "median excess"),
-    ("mean", "mean"),
-    ("p90", "90 %"),
+    ("p90", "90 % below"),
+    ("mean", "mean of completed drives"),
     ("failures", "failed"),
     ("reduction_value", "reduction"),
     ("reduction_interval", "95 % interval"),
     ("paired_value", "drive by drive"),
     ("paired_interval", "95 % interval"),
-    ("p_value", "Wilcoxon p"),
-    ("rmse_mm", "RMSE [mm]"),
+    ("p_value", "signed-rank p, over seeds"),
+    ("rmse_mm", "RMSE of completed drives [mm]"),
     ("error_one_step", "error, 1 step"),
     ("error_last_step", "error, p steps"),
     ("cost_of_errors", "cost of errors"),
@@ -62,13 +63,13 @@ def write_report(study: StudyConfig, folder: StudyFolder, rows: Sequence[Row], *
     figures = Figures(study, rows)
     drawn: list[tuple[str, str, str, Canvas | None]] = [
         ("reduction", "Reduction by the length of the rollouts", _REDUCTION, figures.reduction_by_p()),
-        ("capacity", "Capacity", _CAPACITY, figures.excess_by_capacity()),
-        ("data", "Data", _DATA, figures.excess_by_data()),
+        ("capacity", "Capacity", _CAPACITY + _seeds(study, rows, "capacity"), figures.excess_by_capacity()),
+        ("data", "Data", _DATA + _seeds(study, rows, "data"), figures.excess_by_data()),
         ("mismatch", "Prediction error and cost of control", _MISMATCH, figures.mismatch()),
         ("local", "Local and averaged sensitivities", _LOCAL, figures.local_against_mean()),
         ("rounds", "Rounds", _ROUNDS, figures.rounds()),
         ("weights", "What matters", _WEIGHTS, draw_weights(study, folder)),
-        ("variants", "What decides", _VARIANTS, figures.variants()),
+        ("variants", "What decides", _VARIANTS + _seeds(study, rows, "variants"), figures.variants()),
     ]
     page = folder.path / "report.html"
     try:
@@ -128,19 +129,28 @@ def _render(
 def _cells(line: dict[str, Any]) -> tuple[str, ...]:
     def cell(name: str) -> str:
         match name:
-            case "weighting":
-                return str(line["weighting"])
+            case "weighting" | "seeds":
+                return str(line[name])
             case "failures":
                 return f"{line['failures']:.0f} of {line['drives']:.0f}"
+            case "reduction_value" | "paired_value":
+                return findings.share(line.get(name, math.nan))
             case "reduction_interval" | "paired_interval":
                 low, high = (line.get(name.replace("interval", end), math.nan) for end in ("low", "high"))
-                return "–" if math.isnan(low) else f"{low:.0%} to {high:.0%}"
+                return "–" if math.isnan(low) else f"{findings.share(low)} to {findings.share(high)}"
         value = line.get(name)
-        if value is None or not math.isfinite(value):
+        if value is None or math.isnan(value):
             return "–"
-        return f"{value:.0%}" if name.endswith("_value") and name != "p_value" else f"{value:.3g}"
+        return "failure" if math.isinf(value) else f"{value:.3g}"
 
     return tuple(cell(name) for name, _ in _COLUMNS)
+
+
+def _seeds(study: StudyConfig, rows: Sequence[Row], experiment: str) -> str:
+    """Return a sentence about how many seeds an experiment has."""
+    number, every = len({row["seed"] for row in select(rows, experiment=experiment)}), len(study.seeds)
+    counted = f"all {every} seeds" if number == every else f"{number} of the {every} seeds"
+    return f" With {counted}" + ("; intervals of so few are indicative." if number < ENOUGH_SEEDS else ".")
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -153,23 +163,28 @@ def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 _REDUCTION = (
     "1 - median excess / median excess with mse at the same p; bars are 95 % intervals of a bootstrap over seeds and "
-    "references. Excess is what the drive costs more than with an MPC that knows payload and friction."
+    "references. Excess is what the drive costs more than with an MPC that knows payload and friction. A drive that "
+    "failed is infinitely bad: where an interval has no lower end for that, an arrow points down, and where the "
+    "reduction has none, a triangle stands at the bottom."
 )
 _CAPACITY = "Medians of the excess, and reductions, for networks of other sizes; last round."
 _DATA = "The same for models that learned of fewer recordings; last round."
 _MISMATCH = (
     "A point a model. The closer to a line, the better the error on the horizontal axis tells what a model is worth: "
-    "the objective mismatch is what spreads the first two."
+    "the objective mismatch is what spreads the first two. Models that failed half of their drives have no point, but "
+    "the highest rank."
 )
-_LOCAL = "A point a drive; below the line the local sensitivities cost less."
+_LOCAL = "A point a drive that neither failed; below the line the local sensitivities cost less."
 _ROUNDS = (
-    "Each round adds recordings made with the checkpoint of the round before; the first ones are the nominal arm's."
+    "Each round adds recordings made with the checkpoint of the round before; the first ones are the nominal arm's. "
+    "There is no point where half of the drives failed."
 )
 _WEIGHTS = (
     "Root of the diagonal of GᵀG over the recordings of the first seed: means by joint for each step ahead, and along "
     "the paths. Where the curves change, local weights differ from their mean."
 )
 _VARIANTS = (
-    "Each against the settings as chosen, drive by drive, on the validation references; models of the first round. The "
-    "settings were chosen by this; the held-out references had no part in it."
+    "Each against the settings as chosen, or against the variant named in brackets, drive by drive, on the validation "
+    "references; models of the first round. Arrows and triangles at the edge tell of failures as above. The settings "
+    "were chosen by this; the held-out references had no part in it."
 )

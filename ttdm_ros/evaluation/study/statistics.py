@@ -3,8 +3,12 @@
 Drives are crossed: every model of a seed drives every reference. Intervals are percentile intervals of a bootstrap that
 draws seeds and references anew, each with replacement (Davison and Hinkley, Bootstrap Methods and their Application,
 1997, section 3.8); drawing single drives would take models of one seed for independent.
+
+A drive that failed is infinitely bad, and counts as such everywhere: a reduction is 1 - own / other, -inf where own
+alone failed, 1 where the other alone did, and not a number where both did.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +22,13 @@ Row = dict[str, Any]
 
 DRAWS = 4000
 LEVEL = 0.95
+ENOUGH_SEEDS = 6
+"""With fewer, the smallest p of a signed-rank test over the seeds, 2 / 2^n, is above 0.05."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A figure with its interval."""
+    """A figure with its interval; an end is infinite where failures decide it."""
 
     value: float
     low: float
@@ -44,10 +50,13 @@ class Comparison:
     """Median over the drives of 1 - excess / excess of the other on the same reference with the same seed; that some
     references are harder than others does not widen its interval."""
     p_value: float
-    """Of Wilcoxon's signed-rank test on the logarithms of the ratios, a pair a seed and reference, two-sided."""
+    """Of the signed-rank test on the median logarithm of the ratios of each seed; see :func:`signed_rank_p`."""
+    seeds: int
+    """How many seeds that test is over."""
     better: int
-    """Pairs in which it costs less."""
+    """Pairs in which it costs less, or alone does not fail."""
     pairs: int
+    """Drives of the same seed on the same reference that not both failed."""
     worse_failures: int
     """Drives that it failed and the other did not."""
 
@@ -76,77 +85,138 @@ def excess_table(rows: Sequence[Row]) -> Array:
 
 def compare(own: Array, other: Array, *, seed: int = 0) -> Comparison:
     """Compare the excess of two weightings, (seeds, references) each, of the same seeds and references."""
-    both = np.isfinite(own) & np.isfinite(other) & (own > 0.0) & (other > 0.0)
-    ratios = np.log(own[both] / other[both])
-    p_value = float(stats.wilcoxon(ratios).pvalue) if ratios.size and np.any(ratios) else 1.0
+    with np.errstate(divide="ignore"):
+        by_seed = _medians(np.log(_ratios(own, other)))
     return Comparison(
         reduction=reduction_of(own, other, seed=seed),
         paired=paired_reduction_of(own, other, seed=seed),
-        p_value=p_value,
+        p_value=signed_rank_p(by_seed),
+        seeds=int((~np.isnan(by_seed)).sum()),
         better=int((own < other).sum()),
-        pairs=own.size,
+        pairs=int((np.isfinite(own) | np.isfinite(other)).sum()),
         worse_failures=int((np.isinf(own) & np.isfinite(other)).sum()),
     )
 
 
+def signed_rank_p(values: Array) -> float:
+    """Return p of Wilcoxon's signed-rank test of some independent values, two-sided.
+
+    It is exact, ties or not: all 2^n choices of signs of the n ranks are equally likely if the values lie about zero
+    (Wilcoxon, Individual Comparisons by Ranking Methods, 1945). Zeros and what is not a number are left out, ties have
+    their mean rank, and infinite values the highest. The smallest p there is with n values is 2 / 2^n: 0.0625 with
+    five, 0.031 with six.
+    """
+    used = values[~np.isnan(values) & (values != 0.0)]
+    ranks = np.rint(2.0 * stats.rankdata(np.abs(used))).astype(int)  # twice the ranks, as means of them may be halves
+    chances = np.ones(1)  # of each sum of the ranks of positive values
+    for rank in ranks:
+        chances = 0.5 * (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0)))
+    positive = int(ranks[used > 0.0].sum())
+    return min(1.0, 2.0 * float(chances[: min(positive, int(ranks.sum()) - positive) + 1].sum()))
+
+
 def reduction_of(own: Array, other: Array, *, seed: int = 0) -> Interval:
     """Return 1 - median(own) / median(other) with its interval; tables of (seeds, references)."""
-    chosen = _draws(own.shape, seed)
-    return _interval(float(_reduction(own[None], other[None])[0]), _reduction(own[chosen], other[chosen]))
+
+    def reduction(rows: Array, other_rows: Array) -> Array:
+        return 1.0 - _ratios(_medians(rows), _medians(other_rows))
+
+    value = reduction(own.reshape(1, -1), other.reshape(1, -1))[0]
+    return _interval(float(value), reduction(_drawn(own, seed), _drawn(other, seed)))
 
 
 def paired_reduction_of(own: Array, other: Array, *, seed: int = 0) -> Interval:
     """Return the median of 1 - own / other with its interval; tables of (seeds, references)."""
-    usable = np.isfinite(other) & (other > 0.0)
-    each = np.where(usable, 1.0 - own / np.where(usable, other, 1.0), np.nan)
-    drawn = each[_draws(own.shape, seed)]
-    if not usable.any():
-        return Interval(value=float("nan"), low=float("nan"), high=float("nan"))
-    return _interval(float(np.nanmedian(each)), np.nanmedian(drawn.reshape(len(drawn), -1), axis=1))
+    each = 1.0 - _ratios(own, other)
+    return _interval(float(_medians(each.reshape(1, -1))[0]), _medians(_drawn(each, seed)))
 
 
-def _draws(shape: tuple[int, ...], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return indices of seeds (draws, seeds, 1) and references (draws, 1, references)."""
-    random = np.random.default_rng(seed)
-    return random.integers(0, shape[0], (DRAWS, shape[0], 1)), random.integers(0, shape[1], (DRAWS, 1, shape[1]))
+def growth_of(later: tuple[Array, Array], first: tuple[Array, Array], *, seed: int = 0) -> Interval:
+    """Return by how much the paired reduction is larger later than at first, with its interval.
+
+    Seeds and references are drawn once for both, so that what makes some of them hard does not widen the interval.
+
+    Args:
+        later: own excess and the other's; tables of (seeds, references).
+        first: the same, of the same seeds and references.
+        seed: of the draws.
+    """
+    now, before = (1.0 - _ratios(*tables) for tables in (later, first))
+    with np.errstate(invalid="ignore"):  # between two that fail there is no difference
+        value = _medians(now.reshape(1, -1)) - _medians(before.reshape(1, -1))
+        draws = _medians(_drawn(now, seed)) - _medians(_drawn(before, seed))
+    return _interval(float(value[0]), draws)
 
 
-def _interval(value: float, values: Array) -> Interval:
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return Interval(value=value, low=float("nan"), high=float("nan"))
-    low, high = np.quantile(finite, [0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL])
-    return Interval(value=value, low=float(low), high=float(high))
+def _drawn(table: Array, seed: int) -> Array:
+    """Return tables of (seeds, references) drawn anew, each as a row (draws, seeds * references)."""
+    random, (seeds, references) = np.random.default_rng(seed), table.shape
+    chosen = random.integers(0, seeds, (DRAWS, seeds, 1)), random.integers(0, references, (DRAWS, 1, references))
+    return table[chosen].reshape(DRAWS, -1)
 
 
-def _reduction(own: Array, other: Array) -> Array:
-    """Return 1 - median(own) / median(other) of tables (n, seeds, references); not a number where that is no ratio."""
-    a, b = (np.median(each.reshape(len(each), -1), axis=1) for each in (own, other))
-    usable = np.isfinite(b) & (b > 0.0)
-    reduction: Array = np.where(usable, 1.0 - a / np.where(usable, b, 1.0), np.nan)
-    return reduction
+def _ratios(own: Array, other: Array) -> Array:
+    """Return own / other: infinite where own alone failed, 0 where the other alone did, not a number where both did.
+
+    An excess below zero, less than the oracle's cost, counts as zero.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios: Array = np.maximum(own, 0.0) / np.maximum(other, 0.0)
+    return ratios
+
+
+def _medians(rows: Array) -> Array:
+    """Return the median of each row (n, m) without what is not a number; 0 between two opposite infinite values."""
+    ordered = np.sort(rows, axis=1)  # what is not a number comes last
+    known = (~np.isnan(rows)).sum(axis=1)
+    middle = np.stack([np.maximum(known - 1, 0) // 2, known // 2], axis=1)
+    low, high = np.take_along_axis(ordered, middle, axis=1).T
+    with np.errstate(invalid="ignore"):
+        medians: Array = np.where(np.isinf(low) & (low == -high), 0.0, 0.5 * (low + high))
+    return medians
+
+
+def _interval(value: float, draws: Array) -> Interval:
+    """Return the interval between draws, without a mean of two: there is none between finite and infinite ones.
+
+    A value that is not a number has no interval, although some draws may have a number.
+    """
+    known = np.sort(draws[~np.isnan(draws)])
+    if math.isnan(value) or not len(known):
+        return Interval(value=value, low=math.nan, high=math.nan)
+    cut = math.floor(0.5 * (1.0 - LEVEL) * (len(known) - 1))
+    return Interval(value=value, low=float(known[cut]), high=float(known[-1 - cut]))
 
 
 def summarise(table: Array) -> dict[str, float]:
-    """Return mean, median and 90th percentile of the excess of completed drives, and how many failed."""
-    good = table[np.isfinite(table)]
-    nothing = {"mean": float("nan"), "median": float("nan"), "p90": float("nan")}
-    figures = (
-        {"mean": float(good.mean()), "median": float(np.median(good)), "p90": float(np.quantile(good, 0.9))}
-        if len(good)
-        else nothing
-    )
-    return figures | {"failures": float(np.isinf(table).sum()), "drives": float(table.size)}
+    """Return median and 90th percentile of the excess, the mean of completed drives, and how many failed.
+
+    Failures count as infinite in median and percentile, which are infinite where failures decide them.
+    """
+    good, every = table[np.isfinite(table)], np.sort(table, axis=None)
+    place = 0.9 * (len(every) - 1)
+    low, high = every[math.floor(place)], every[math.ceil(place)]
+    p90 = high if np.isinf(high) else low + (place - math.floor(place)) * (high - low)
+    return {
+        "mean": float(good.mean()) if len(good) else math.nan,
+        "median": float(np.median(every)),
+        "p90": float(p90),
+        "failures": float(np.isinf(table).sum()),
+        "drives": float(table.size),
+    }
 
 
 def rank_correlation(rows: Sequence[Row], column: str) -> float:
-    """Return the mean over seeds of Spearman's correlation between a column and the median excess of models."""
+    """Return the mean over seeds of Spearman's correlation between a column and the median excess of models.
+
+    A model that fails half of its drives has the highest rank.
+    """
     found = []
     for seed in sorted({row["seed"] for row in rows}):
         names = dict.fromkeys(row["weighting"] for row in rows if row["seed"] == seed)
-        models = [[row for row in select(rows, seed=seed, weighting=name) if row["completed"]] for name in names]
-        points = [(own[0][column], np.median([row["excess"] for row in own])) for own in models if own]
-        x, y = np.array(points, dtype=np.float64).T
-        if len(points) > 2 and np.ptp(x) > 0.0 and np.ptp(y) > 0.0:
+        models = [select(rows, seed=seed, weighting=name) for name in names]
+        x = [own[0][column] for own in models]
+        y = [float(np.median(excess_table(own))) for own in models]
+        if len(models) > 2 and len(set(x)) > 1 and len(set(y)) > 1:
             found.append(float(stats.spearmanr(x, y).statistic))
-    return float(np.mean(found)) if found else float("nan")
+    return float(np.mean(found)) if found else math.nan

@@ -24,8 +24,8 @@ def do_baselines(study: StudyConfig, folder: StudyFolder) -> None:
             oracle = own.measure_oracle(plant, held_out=held_out)
             if unfinished := [name for name, figures in oracle.items() if not figures["completed"]]:
                 raise TtdmError(
-                    f"an MPC that knows the plant '{name_of(plant)}' does not drive '{unfinished[0]}' to its end, so that "
-                    "nothing can be measured against it; take other references, or another plant"
+                    f"an MPC that knows the plant '{name_of(plant)}' does not drive '{unfinished[0]}' to its end, so "
+                    "that nothing can be measured against it; take other references, or another plant"
                 )
             found[_set_name(plant, held_out)] = {
                 "oracle": oracle,
