@@ -1,5 +1,9 @@
 """Every weighting against its formula, on random numbers."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -79,11 +83,26 @@ def formulas(context, e):
 GIVEN = [name for name in weightings() if name != "learned_metric"]  # that one has to be learned: test_learned_metric
 
 
-def test_every_weighting_is_tested_here(errors):
-    assert list(formulas(make_context(), errors)) == GIVEN
+def test_every_weighting_has_a_test(errors):
+    here = formulas(make_context(), errors)
+    others = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    assert set(here) <= set(GIVEN)
+    assert [name for name in weightings() if name not in here and f'"{name}"' not in others] == []
 
 
-@pytest.mark.parametrize("name", GIVEN)
+def test_what_derives_from_a_weighting_can_be_chosen_too():
+    """In a process of its own, as a class that is there can be chosen everywhere."""
+    script = (
+        "from ttdm_ros.training.weightings import find_weighting, weightings\n"
+        "class Finer(type(find_weighting('sensitivity'))):\n    name = 'finer'\n"
+        "assert isinstance(find_weighting('finer'), Finer)\n"
+        "assert type(find_weighting('sensitivity')).__name__ == 'Sensitivity', weightings()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", list(formulas(make_context(), np.zeros((N, P, 14)))))
 def test_the_loss_is_that_of_the_formula(name, errors):
     context = make_context()
     np.testing.assert_allclose(loss(name, context, errors), formulas(context, errors)[name], rtol=1e-9)

@@ -6,6 +6,7 @@ derive from ``Weighting``, give it a ``name``, yield the factors; it can be chos
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -142,10 +143,16 @@ def _diagonal(g: Array) -> Array:
 
 
 def weightings() -> dict[str, type[Weighting]]:
-    """Return every weighting by its name, in the order of their definition."""
+    """Return every weighting by its name: each class, and then those that derive from it, in order of definition."""
     import ttdm_ros.training.learned_metric  # noqa: F401 - defines one; it needs this module
 
-    return {kind.name: kind for kind in Weighting.__subclasses__()}
+    return {kind.name: kind for kind in _derived(Weighting) if "name" in vars(kind)}
+
+
+def _derived(kind: type[Weighting]) -> Iterator[type[Weighting]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _derived(each)
 
 
 def find_weighting(name: str) -> Weighting:
