@@ -43,13 +43,16 @@ SOURCE = Path(__file__).parents[2]
 ANSWER = 8.0  # [s]
 GUARD = {"guard.timeout": 0.3, "guard.pause": 0.4, "guard.first_torque": 10.0}
 CONTROLLER = {"robot": "fr3", "task": "circle", "controller__missed": 1000, "controller__stale_periods": 60.0}
-STEP = """
+RAISE = """
 import sys, pylibfranka
+joint, step, cycles = int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 robot = pylibfranka.Robot(sys.argv[1], pylibfranka.RealtimeConfig.kIgnore)
 control = robot.start_torque_control()
-for _ in range(10):
+torque = [0.0] * 7
+for _ in range(cycles):
     control.readOnce()
-    control.writeOnce(pylibfranka.Torques([5.0] + [0.0] * 6))
+    torque[joint] += step
+    control.writeOnce(pylibfranka.Torques(torque))
 """
 
 
@@ -368,13 +371,26 @@ def test_stop_holds_the_arm_until_the_operators_call_and_the_controller_stops(ar
     arm.rest()
 
 
-def test_a_driver_ends_cleanly_on_sigint_and_leaves_the_robot_to_the_next_client(arm: Arm) -> None:
-    """The next client makes a torque step: what the driver clips, the simulator does punish."""
+def test_a_driver_ends_cleanly_on_sigint(arm: Arm) -> None:
     arm.rest()
     assert arm.world.end("franka_driver") == 0
     assert "Traceback" not in arm.world.log("franka_driver")
-    environment = os.environ | own_environment()
-    step = subprocess.run(
-        [str(DRIVER), "-c", STEP, ADDRESS], env=environment, capture_output=True, text=True, timeout=60
+
+
+@pytest.mark.parametrize(
+    ("joint", "step", "cycles", "error"),
+    [(0, 5.0, 10, "controller_torque_discontinuity"), (6, 0.9, 20, "tau_J_range_violation")],
+)
+def test_what_the_driver_clips_is_punished_where_the_next_client_does_not(
+    arm: Arm, joint: int, step: float, cycles: int, error: str
+) -> None:
+    """By what the robot prints then, the error is known."""
+    client = subprocess.run(
+        [str(DRIVER), "-c", RAISE, ADDRESS, str(joint), str(step), str(cycles)],
+        env=os.environ | own_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
-    assert error_names(step.stderr) == ("controller_torque_discontinuity",)
+    assert error_names(client.stderr) == (error,)

@@ -49,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="driver",
         help="franka: where the feedback gain acts (default: %(default)s)",
     )
+    parser.add_argument(
+        "--guard",
+        type=positive_float,
+        metavar="S",
+        help="franka: without a command for so long the driver holds the arm (default: 0.4, for a busy machine; the "
+        "driver's own is 0.05)",
+    )
     parser.add_argument("--folder", type=Path, metavar="FOLDER", help="franka: keep bag and logs in this folder")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures into this file")
 
@@ -97,6 +104,7 @@ def _measure(given: argparse.Namespace, progress: Callable[[float], None]) -> di
                 robot=given.robot or "fr3",
                 seconds=given.seconds,
                 feedback=given.feedback,
+                guard=given.guard,
                 folder=given.folder,
                 progress=progress,
             )

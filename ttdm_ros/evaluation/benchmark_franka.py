@@ -13,9 +13,9 @@ from rich.table import Table
 
 from ttdm_ros import topics
 from ttdm_ros.errors import TtdmError
-from ttdm_ros.evaluation.demo_session import DemoSession, node_environment
+from ttdm_ros.evaluation.demo_session import PATIENT_CONTROLLER, DemoSession, node_environment
 from ttdm_ros.evaluation.demo_view import DemoView
-from ttdm_ros.evaluation.franka_session import PATIENT, start_driver, start_simulated_robot
+from ttdm_ros.evaluation.franka_session import PATIENT_DRIVER, start_driver, start_simulated_robot
 from ttdm_ros.evaluation.node_command import node_command
 from ttdm_ros.evaluation.processes import ProcessGroup
 from ttdm_ros.evaluation.ros_domain import free_domain
@@ -31,7 +31,6 @@ _TOPICS = (
     *(topics.ACTIVE_MODEL, topics.FRANKA_LOOP, topics.FRANKA_EVENTS),
 )
 # A busy machine shall show in the figures, not end the measurement.
-_PATIENCE = {"controller.stale_periods": 100.0, "controller.missed": 1000}
 
 
 def run(
@@ -39,6 +38,7 @@ def run(
     robot: str = "fr3",
     seconds: float = 600.0,
     feedback: Feedback = "driver",
+    guard: float | None = None,
     plant: str = "payload_friction",
     task: str = "demo",
     folder: Path | None = None,
@@ -50,6 +50,8 @@ def run(
         robot: name that ships, or a path; an FR3.
         seconds: of driving, by the wall clock [s].
         feedback: where K (x_ref - x) is added: in the driver's loop, a thousand times a second, or in the controller.
+        guard: the driver's ``guard.timeout`` [s]; one that suits a busy machine if left out. Once it has stopped the
+            arm, the controller is refused: what is measured ends there.
         plant: of config/plants: payload and friction.
         task: of config/tasks.
         folder: for the bag and the logs; thrown away afterwards if left out.
@@ -74,10 +76,13 @@ def run(
             start_simulated_robot(group, arm, plant, folder=home)
             record = node_command("recorder", {"output_folder": str(home), "name": "bag", "topics": list(_TOPICS)})
             group.start("recorder", record, log=home / "recorder.log", environment=environment)
-            start_driver(group, {"robot": robot, "detail_rate": 1000} | PATIENT, folder=home, environment=environment)
+            driver = (
+                {"robot": robot, "detail_rate": 1000} | PATIENT_DRIVER | ({"guard.timeout": guard} if guard else {})
+            )
+            start_driver(group, driver, folder=home, environment=environment)
             session = DemoSession(group, view, logs=home, environment=environment, robot={"robot": robot})
             law = {"publish_law": feedback == "driver"}
-            session.start(plant=None, controller={"task": task} | law | _PATIENCE)
+            session.start(plant=None, controller={"task": task} | law | PATIENT_CONTROLLER)
             session.follow("tracking")
             began, drives = time.monotonic(), 1
             while (elapsed := time.monotonic() - began) < seconds:

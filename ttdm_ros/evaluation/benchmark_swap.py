@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from ttdm_ros.dynamics.bundle import WEIGHTS, load_model, save_model
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.errors import TtdmError
-from ttdm_ros.evaluation.demo_session import DemoSession, node_environment
+from ttdm_ros.evaluation.demo_session import PATIENT_CONTROLLER, DemoSession, node_environment
 from ttdm_ros.evaluation.demo_view import DemoView
 from ttdm_ros.evaluation.processes import ProcessGroup
 from ttdm_ros.evaluation.ros_domain import free_domain
@@ -34,7 +34,6 @@ REFUSED_EVERY = 5  # exchanges, after which one follows that is to be refused
 SIZE = 0.3  # of what the models add to the acceleration [rad/s²]
 _LAP_S = 2.0  # at least, of the demo's circle
 _SPARE_S = 20.0
-_STALE_PERIODS = 50.0  # a busy machine shall show in the figures, not end the measurement
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,7 +93,7 @@ def run(*, robot: str = "panda", swaps: int = 100, progress: Callable[[float], N
             session.record(folder / "bag")
             session.start(
                 plant="payload_friction",
-                controller={"task": str(task), "controller.stale_periods": _STALE_PERIODS, "controller.missed": 1000},
+                controller={"task": str(task)} | PATIENT_CONTROLLER,
             )
             session.follow("tracking")
             told = progress or (lambda share: None)

@@ -13,9 +13,9 @@ from rich.console import Console
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation.child_commands import train_command
 from ttdm_ros.evaluation.demo_folder import DemoFolder
-from ttdm_ros.evaluation.demo_session import DemoSession, node_environment
+from ttdm_ros.evaluation.demo_session import PATIENT_CONTROLLER, DemoSession, node_environment
 from ttdm_ros.evaluation.demo_view import DemoView
-from ttdm_ros.evaluation.franka_session import PATIENT, SPARING, start_driver, start_simulated_robot
+from ttdm_ros.evaluation.franka_session import PATIENT_DRIVER, SPARING, start_driver, start_simulated_robot
 from ttdm_ros.evaluation.interruption import ended_by_signals
 from ttdm_ros.evaluation.processes import ProcessGroup
 from ttdm_ros.evaluation.ros_domain import free_domain
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ttdm_ros.systems.arm import Arm
 
 EXPLORATION = 0.04  # share of the torque limits, in the lesson
-STALE_PERIODS = 50.0  # robot, controller, recorder and training share one machine here, which may be busy
 MODEL = "tailored"  # name of the model that is trained
 _HOLDING_S = 1.0  # recorded after the task is done
 _MEETING_S = 4.0  # in which publishers and a new recorder find each other
@@ -119,10 +118,12 @@ def _drive(options: DemoOptions, arm: "Arm", folder: DemoFolder, group: ProcessG
     session = DemoSession(group, view, logs=folder.logs, environment=environment, robot=robot)
     if options.franka:
         start_simulated_robot(group, arm, options.plant, folder=folder.logs)
-        start_driver(group, {"robot": options.robot} | SPARING | PATIENT, folder=folder.logs, environment=environment)
+        start_driver(
+            group, {"robot": options.robot} | SPARING | PATIENT_DRIVER, folder=folder.logs, environment=environment
+        )
     # The same order and the same files as launch/panda_mpc.launch.py. The recorder comes first and misses nothing.
     session.record(folder.lesson if options.learn else folder.bag)
-    controller = {"model": options.model, "task": options.task, "controller.stale_periods": STALE_PERIODS}
+    controller = {"model": options.model, "task": options.task} | PATIENT_CONTROLLER
     exploration = {"controller.exploration": EXPLORATION} if options.learn else {}
     session.start(plant=None if options.franka else options.plant, controller=controller | exploration)
     try:

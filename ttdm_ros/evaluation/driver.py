@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ttdm_ros.errors import TtdmError
-from ttdm_ros.evaluation.demo import STALE_PERIODS
-from ttdm_ros.evaluation.demo_session import DemoSession, node_environment
+from ttdm_ros.evaluation.demo_session import PATIENT_CONTROLLER, DemoSession, node_environment
 from ttdm_ros.evaluation.demo_view import DemoView
 from ttdm_ros.evaluation.processes import ProcessGroup
 from ttdm_ros.evaluation.ros_domain import free_domain
@@ -106,8 +105,7 @@ class Driver:
             self._group, self._view, logs=self._logs, environment=self._environment, robot=self._robot
         )
         session.record(bag)  # first, so that it misses nothing
-        # Robot, controller, recorder and training share one machine here, which may be busy.
-        patience = {} if self._plant is None else {"controller.stale_periods": STALE_PERIODS}
+        patience = {} if self._plant is None else PATIENT_CONTROLLER
         session.start(plant=self._plant, controller=dict(controller) | patience)
         self._session = session
         return session

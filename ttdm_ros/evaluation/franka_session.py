@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ADDRESS = "127.0.7.1"  # of this machine only; libfranka knows one port, so a second server needs another address
 
-PATIENT = {"guard.timeout": 0.4, "guard.pause": 0.5, "guard.first_torque": 10.0}
+PATIENT_DRIVER = {"guard.timeout": 0.4, "guard.pause": 0.5, "guard.first_torque": 10.0}
 """Of the driver, where robot, controller and recorder share one machine, which may be busy."""
 
 SPARING = {"rate": 500, "detail_rate": 250}

@@ -8,7 +8,7 @@ derive from ``Weighting``, give it a ``name``, yield the factors; it can be chos
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,7 +149,8 @@ def weightings() -> dict[str, type[Weighting]]:
     return {kind.name: kind for kind in _derived(Weighting) if "name" in vars(kind)}
 
 
-def _derived(kind: type[Weighting]) -> Iterator[type[Weighting]]:
+def _derived(kind: type) -> Iterator[Any]:
+    each: Any
     for each in kind.__subclasses__():
         yield each
         yield from _derived(each)
