@@ -97,6 +97,36 @@ def test_what_failed_on_a_machine_that_ran_is_not_run_again(
     assert run_tests.run("tests", []) == run_tests.Counts(passed=2, failed=1)
 
 
+CRASH = "import os, pathlib\ndef test_it():\n    seen = pathlib.Path(__file__).with_name('{name}')\n"
+
+
+@pytest.mark.parametrize(
+    ("always", "found"), [(False, {"passed": 3}), (True, {"passed": 2, "failed": 1, "crashed": 1})]
+)
+def test_a_test_whose_process_crashed_is_run_once_more(
+    run_tests: ModuleType,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    always: bool,
+    found: dict[str, int],
+) -> None:
+    stand_still(run_tests, monkeypatch, 0.0)
+    write(project / "seen", "")  # so that nothing else fails
+    crash = "    os._exit(3)\n" if always else "    if not seen.exists(): seen.write_text('') ; os._exit(3)\n"
+    write(project / "test_it.py", CRASH.format(name="crashed") + crash + "def test_a(): pass\ndef test_b(): pass\n")
+    assert run_tests.run("tests", ["-n", "1"]) == run_tests.Counts(**found)
+    assert "1 test(s) failed because their process crashed; what failed is run once more" in capsys.readouterr().out
+
+
+def test_a_crash_beside_another_failure_changes_nothing(
+    run_tests: ModuleType, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_still(run_tests, monkeypatch, 0.0)
+    write(project / "test_it.py", "import os\ndef test_it(): os._exit(3)\ndef test_a(): assert False\n")
+    assert run_tests.run("tests", ["-n", "1"]) == run_tests.Counts(failed=2, crashed=1)
+
+
 def test_a_standstill_is_what_the_clock_jumped(run_tests: ModuleType) -> None:
     times, done = iter([0.0, 0.05, 3.1, 3.15]), threading.Event()
 
