@@ -90,7 +90,7 @@ def read_counts(report: Path) -> Counts:
 
 
 def run(title: str, arguments: list[str]) -> Counts:
-    """Run pytest and return what it counted; once more what failed while the machine stood still."""
+    """Run pytest and return what it counted; once more what failed while the machine stood still or crashed."""
     with StandstillWatch() as watch:
         counts = run_once(title, arguments)
     if counts.failed and watch.longest >= STANDSTILL:

@@ -94,6 +94,12 @@ class World:
     def tell(self, values: list[float]) -> None:
         self.commands.publish(Float64MultiArray(data=values))
 
+    def show(self, arm: Arm, stamp: int, velocity: float = 0.0, *, names: tuple[str, ...] | None = None) -> None:
+        """Publish a joint state of an arm at home, of ``stamp`` [ns]."""
+        state = JointState(name=list(names or arm.joint_names), position=list(arm.home), velocity=[velocity] * 7)
+        state.header.stamp.sec, state.header.stamp.nanosec = divmod(stamp, 10**9)
+        self.joints.publish(state)
+
     def next_report(self, accept: Callable[[dict[str, str]], bool], each: Callable[[], Any] = lambda: None) -> None:
         self.holder = {}
         self.until(lambda: self.holder and accept(self.holder), each)
@@ -167,9 +173,7 @@ def test_malformed_commands_and_states_are_refused_and_reported(world: World, ar
     def publish(velocity: float = 0.0, *, names: tuple[str, ...] = arm.joint_names) -> None:
         nonlocal stamp
         stamp += 2_000_000
-        state = JointState(name=list(names), position=list(arm.home), velocity=[velocity] * 7)
-        state.header.stamp.sec, state.header.stamp.nanosec = divmod(stamp, 10**9)
-        world.joints.publish(state)
+        world.show(arm, stamp, velocity, names=names)
 
     def spoilt() -> None:
         world.tell([1.0, 2.0])
@@ -191,16 +195,11 @@ def test_torque_leaves_when_states_stop_and_a_clock_that_is_set_back_does_not_en
     world.start("holder")
     stamp = 5_000_000_000
 
-    def publish() -> None:
+    def drive() -> None:
         nonlocal stamp
         stamp += 2_000_000
-        state = JointState(name=list(arm.joint_names), position=list(arm.home), velocity=[0.0] * 7)
-        state.header.stamp.sec, state.header.stamp.nanosec = divmod(stamp, 10**9)
-        world.joints.publish(state)
-
-    def drive() -> None:
         world.tell([5.0] + [0.0] * 6)
-        publish()
+        world.show(arm, stamp)
 
     world.until(lambda: world.torques and world.torques[-1][0] == 5.0, drive)
     # Commands go on, states do not: without an end of them the motors would keep the last torque.
@@ -235,10 +234,8 @@ def test_in_gazebo_torques_are_corrected_for_the_rotors_in_the_links(world: Worl
     def publish() -> None:
         nonlocal stamp
         stamp += 2_000_000
-        state = JointState(name=list(arm.joint_names), position=list(arm.home), velocity=[0.0] * 7)
-        state.header.stamp.sec, state.header.stamp.nanosec = divmod(stamp, 10**9)
         world.tell([1.0] + [0.0] * 6)
-        world.joints.publish(state)
+        world.show(arm, stamp)
 
     world.until(lambda: world.torques and world.torques[-1][0] > 1.0, publish)
     # The first joint's links carry the rotors of others: they need more torque for the same acceleration.

@@ -30,7 +30,6 @@ _TOPICS = (
     *(topics.JOINT_STATES, topics.REFERENCE, topics.REFERENCE_JOINTS, topics.TIMING, topics.EVENTS),
     *(topics.ACTIVE_MODEL, topics.FRANKA_LOOP, topics.FRANKA_EVENTS),
 )
-# A busy machine shall show in the figures, not end the measurement.
 
 
 def run(

@@ -19,7 +19,7 @@ _STARTING_LIMIT_S = 180.0  # for the first joint state, and for the way to the s
 _SILENCE_LIMIT_S = 60.0  # between two status messages of an active controller
 _BRAKING_LIMIT_S = 10.0
 _ANSWER_LIMIT_S = 60.0
-PATIENT_CONTROLLER = {"controller.stale_periods": 50.0, "controller.missed": 1000}
+PATIENT_CONTROLLER = {"controller.stale_periods": 100.0, "controller.missed": 1000}
 """Where robot, controller, recorder and training share one machine, which may be busy: that shall show in the figures,
 and not end the drive."""
 _FIRST, _LAST = -10, 10  # niceness of those that must not wait, and of the one that may

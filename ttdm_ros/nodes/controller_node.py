@@ -35,7 +35,7 @@ from ttdm_ros.nodes.controller_parameters import MpcControllerConfig
 from ttdm_ros.nodes.controller_topics import ControllerTopics
 from ttdm_ros.nodes.model_exchange import ModelExchange
 from ttdm_ros.nodes.parameters import read_parameters
-from ttdm_ros.nodes.state_source import StateSource
+from ttdm_ros.nodes.state_source import StateSource, simulated_time
 from ttdm_ros.systems.arm import load_arm
 
 _EXPLORATION = "controller.exploration"
@@ -159,13 +159,12 @@ class MpcController(LifecycleNodeMixin, Node):
         config = self.config.controller.model_copy(update={"exploration": share})
         rehearse(solver, task, config)
         controller = Controller(solver, task, config, on_event=self._tell)
-        sim_time = bool(self.get_parameter("use_sim_time").value)
         self._loop = ControlLoop(
             controller,
             self._states,
             self._topics,
             prediction_rate=self.config.prediction_rate,
-            ros_time_ns=(lambda: int(self.get_clock().now().nanoseconds)) if sim_time else None,
+            ros_time_ns=simulated_time(self),
             on_rest=self._at_rest.trigger,
         )
         self._topics.show_path(task.reference.position)

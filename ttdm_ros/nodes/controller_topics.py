@@ -31,10 +31,8 @@ _NEWEST = QoSProfile(depth=1)  # reliable; an old command is worth nothing
 _EACH = QoSProfile(depth=100)  # deep: a late recorder can ask again
 _EVENTS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _LATEST = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-_RECORDERS = (
-    "recorder",
-    "rosbag2_recorder",
-)  # ours, and that of `ros2 bag record`; command lines' nodes are _ros2cli_…
+# Nodes that only look on: ours, and that of `ros2 bag record`. Names of command lines begin with an underscore.
+_RECORDERS = ("recorder", "rosbag2_recorder")
 _MARKERS = "mpc_controller/markers"
 _PATH_POINTS = 200  # of a path that is shown
 _LAW_AHEAD_S = 0.1  # of the plan, in a law: longer than a driver waits for the next one

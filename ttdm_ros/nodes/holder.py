@@ -20,7 +20,7 @@ from ttdm_ros.nodes.gate import Gate, take_newest
 from ttdm_ros.nodes.joint_order import JointOrder, JointState, JointStateError
 from ttdm_ros.nodes.parameters import read_parameters
 from ttdm_ros.nodes.running import Farewell, run_node
-from ttdm_ros.nodes.state_source import StateSource, Watchdog
+from ttdm_ros.nodes.state_source import StateSource, Watchdog, simulated_time
 from ttdm_ros.plants.config import load_plant
 from ttdm_ros.plants.gazebo.robot import links_model
 from ttdm_ros.plants.gazebo.rotors import RotorCorrection
@@ -76,8 +76,7 @@ class HolderNode(Node):
             correction=correction,
         )
         self._timeout = config.command_timeout
-        sim_time = bool(self.get_parameter("use_sim_time").value)
-        self._watchdog = Watchdog((lambda: int(self.get_clock().now().nanoseconds)) if sim_time else None)
+        self._watchdog = Watchdog(simulated_time(self))
         self._published = self._turned = time.monotonic()
         self._waited = 0.0  # for the next joint state, without the time for which this process was not run [s]
         self._order = JointOrder(arm.joint_names)

@@ -60,6 +60,13 @@ class StateSource:
             pass
 
 
+def simulated_time(node: Node) -> Callable[[], int] | None:
+    """Return what tells a node's time [ns] where that is simulated; None if it is the wall clock's."""
+    if not node.get_parameter("use_sim_time").value:
+        return None
+    return lambda: int(node.get_clock().now().nanoseconds)
+
+
 class Watchdog:
     """Measures for how long no new joint state has come: on the wall clock, or on ROS time where that is simulated.
 

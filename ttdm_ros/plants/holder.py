@@ -116,7 +116,7 @@ class Holder:
         return self._correction(q, v, self._torque - weight) + weight
 
     def answer_silence(self, interval: float) -> np.ndarray:
-        """Return the torque (7,) [N·m] for the motors while no joint state comes, ``interval`` [s] after the last one.
+        """Return the torque (7,) [N·m] for the motors, ``interval`` [s] after the last one, while no joint state comes.
 
         It goes to that of the arm's weight where it was seen last, if the motors carry that, and else to zero, at no
         more than the torque-rate limit: of an arm that is not seen nothing can be held or braked. The next state finds
