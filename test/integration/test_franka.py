@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mujoco
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
@@ -45,15 +46,28 @@ GUARD = {"guard.timeout": 0.3, "guard.pause": 0.4, "guard.first_torque": 10.0}
 CONTROLLER = {"robot": "fr3", "task": "circle", "controller__missed": 1000, "controller__stale_periods": 60.0}
 RAISE = """
 import sys, pylibfranka
-joint, step, cycles = int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+joint, step, highest, tool = int(sys.argv[2]), *map(float, sys.argv[3:])
 robot = pylibfranka.Robot(sys.argv[1], pylibfranka.RealtimeConfig.kIgnore)
+robot.set_EE([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, tool, 1])
 control = robot.start_torque_control()
 torque = [0.0] * 7
-for _ in range(cycles):
+for _ in range(5000):
     control.readOnce()
-    torque[joint] += step
+    if abs(torque[joint]) < highest:
+        torque[joint] += step
     control.writeOnce(pylibfranka.Torques(torque))
 """
+
+
+def add_bodies_that_meet(path: Path) -> None:
+    """Put balls around the shoulder and the wrist of a simulated robot: 64 mm apart where it starts."""
+    spec = mujoco.MjSpec.from_file(str(path))
+    spec.option.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_CONTACT)
+    for link in ("link2", "link6"):
+        body = spec.body(f"fr3_{link}")
+        body.add_geom(name=f"fr3_{link}_collision", type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.275, 0, 0], mass=0.0)
+    spec.compile()
+    path.write_text(spec.to_xml(), encoding="utf-8")
 
 
 class Arm:
@@ -378,15 +392,24 @@ def test_a_driver_ends_cleanly_on_sigint(arm: Arm) -> None:
 
 
 @pytest.mark.parametrize(
-    ("joint", "step", "cycles", "error"),
-    [(0, 5.0, 10, "controller_torque_discontinuity"), (6, 0.9, 20, "tau_J_range_violation")],
+    ("joint", "step", "highest", "tool", "error"),
+    [
+        (0, 5.0, 50.0, 0.0, "controller_torque_discontinuity"),
+        (6, 0.9, 18.0, 0.0, "tau_J_range_violation"),
+        (0, 0.5, 20.0, 9.0, "cartesian_velocity_violation"),
+        (3, -0.5, 6.0, 0.0, "self_collision_avoidance_violation"),
+    ],
 )
-def test_what_the_driver_clips_is_punished_where_the_next_client_does_not(
-    arm: Arm, joint: int, step: float, cycles: int, error: str
+def test_what_the_robot_stops_another_client_for_is_known(
+    arm: Arm, joint: int, step: float, highest: float, tool: float, error: str
 ) -> None:
     """By what the robot prints then, the error is known."""
+    if error == "self_collision_avoidance_violation":
+        arm.world.kill("robot")
+        add_bodies_that_meet(arm.model)
+        arm.start_robot()
     client = subprocess.run(
-        [str(DRIVER), "-c", RAISE, ADDRESS, str(joint), str(step), str(cycles)],
+        [str(DRIVER), "-c", RAISE, ADDRESS, *map(str, (joint, step, highest, tool))],
         env=os.environ | own_environment(),
         capture_output=True,
         text=True,
