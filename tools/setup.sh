@@ -47,7 +47,8 @@ step() {
     echo "$((SECONDS - start)) s"
 }
 
-pip_install() { "$VENV/bin/python" -m pip --disable-pip-version-check install --no-input "$@"; }
+# Without --no-compile, pip compiles thousands of modules, one by one, of which most are never imported.
+pip_install() { "$VENV/bin/python" -m pip --disable-pip-version-check install --no-input --no-compile "$@"; }
 
 install_acados() {
     pip_install --no-deps --target "$ACADOS_FOLDER" "$ACADOS_WHEEL"

@@ -32,7 +32,7 @@ step() {
 install() {
     local folder=$1
     shift
-    "$folder/bin/python" -m pip --disable-pip-version-check install --no-input "$@"
+    "$folder/bin/python" -m pip --disable-pip-version-check install --no-input --no-compile "$@"
 }
 
 "$PYTHON" -c 'import ensurepip, sys, venv; sys.version_info[:2] == (3, 11) or sys.exit(1)' 2>/dev/null ||

@@ -14,7 +14,7 @@ Examples:
   ttdm demo
   ttdm demo --task rectangle --plant ideal --output /tmp/rectangle
   ttdm demo --no-learning --robot fr3 --duration 5
-  ttdm demo --robot fr3 --franka
+  ttdm demo --franka
 """
 
 import argparse
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("demo_output"), metavar="FOLDER", help="default: %(default)s"
     )
-    add_robot(parser, default="panda", default_text="panda")
+    add_robot(parser, default=None, default_text="panda; with --franka: fr3")
     parser.add_argument(
         "--task", default="demo", help="task of config/tasks, or a path to a file (default: %(default)s)"
     )
@@ -64,7 +64,7 @@ def run(given: argparse.Namespace) -> int:
 
     options = DemoOptions(
         output=given.output,
-        robot=given.robot,
+        robot=given.robot or ("fr3" if given.franka else "panda"),
         base_frame=given.base_frame,
         tip_frame=given.tip_frame,
         task=given.task,

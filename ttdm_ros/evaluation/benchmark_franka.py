@@ -72,13 +72,13 @@ def run(
         home.mkdir(parents=True, exist_ok=True)
         with ProcessGroup() as group, DemoView(Console(quiet=True)) as view:
             environment = node_environment(free_domain(), home)
-            start_simulated_robot(group, arm, plant, folder=home)
+            address = start_simulated_robot(group, arm, plant, folder=home)
             record = node_command("recorder", {"output_folder": str(home), "name": "bag", "topics": list(_TOPICS)})
             group.start("recorder", record, log=home / "recorder.log", environment=environment)
             driver = (
                 {"robot": robot, "detail_rate": 1000} | PATIENT_DRIVER | ({"guard.timeout": guard} if guard else {})
             )
-            start_driver(group, driver, folder=home, environment=environment)
+            start_driver(group, driver, address=address, folder=home, environment=environment)
             session = DemoSession(group, view, logs=home, environment=environment, robot={"robot": robot})
             law = {"publish_law": feedback == "driver"}
             session.start(plant=None, controller={"task": task} | law | PATIENT_CONTROLLER)

@@ -117,10 +117,9 @@ def _drive(options: DemoOptions, arm: "Arm", folder: DemoFolder, group: ProcessG
     environment = node_environment(free_domain() if options.domain is None else options.domain, folder.logs)
     session = DemoSession(group, view, logs=folder.logs, environment=environment, robot=robot)
     if options.franka:
-        start_simulated_robot(group, arm, options.plant, folder=folder.logs)
-        start_driver(
-            group, {"robot": options.robot} | SPARING | PATIENT_DRIVER, folder=folder.logs, environment=environment
-        )
+        address = start_simulated_robot(group, arm, options.plant, folder=folder.logs)
+        driver = {"robot": options.robot} | SPARING | PATIENT_DRIVER
+        start_driver(group, driver, address=address, folder=folder.logs, environment=environment)
     # The same order and the same files as launch/panda_mpc.launch.py. The recorder comes first and misses nothing.
     session.record(folder.lesson if options.learn else folder.bag)
     controller = {"model": options.model, "task": options.task} | PATIENT_CONTROLLER
