@@ -121,7 +121,7 @@ class Rig:
         assert (np.abs(answer.tau) <= limits.effort).all()
         before = self.torques[-1] if self.torques and self._commanded_ns else np.zeros(7)
         elapsed = 1e-9 * (stamp_ns - self._commanded_ns) if self._commanded_ns else 1e-3
-        assert (np.abs(answer.tau - before) <= limits.effort_rate * elapsed + 1e-9).all()
+        assert (np.abs(answer.tau - before) <= limits.effort_rate * min(elapsed, 0.01) + 1e-9).all()
         self.torques.append(answer.tau)
         self._commanded_ns = stamp_ns
 

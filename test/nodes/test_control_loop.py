@@ -131,7 +131,7 @@ def test_a_thread_that_ends_before_it_comes_to_it_is_told_too(loop: ControlLoop,
 class HeldUp:
     """A control thread whose states, and whose clock, are given by hand; what the controller is asked is kept."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, simulated_ms: Any = None) -> None:
         self.now = 100.0
         self.asked: list[tuple[str, float]] = []  # what, and for how long the thread had not been run [s]
         clock = SimpleNamespace(monotonic=lambda: self.now)
@@ -143,19 +143,25 @@ class HeldUp:
             self.asked.append(("state", held_up))
             return NOTHING
 
-        def on_silence(elapsed: float, held_up: float) -> Any:
-            self.asked.append((f"silence of {elapsed:.3f} s", held_up))
+        def on_silence(elapsed: float, held_up: float, *, old: bool) -> Any:
+            self.asked.append((f"{'old states' if old else 'silence'} for {elapsed:.3f} s", held_up))
             return NOTHING
+
+        self.faults: list[str] = []
 
         config = SimpleNamespace(stale_after=0.03, delay=0.0)
         controller: Any = SimpleNamespace(
-            arm=Arm(), phase=Phase.TRACKING, config=config, on_state=on_state, on_silence=on_silence
-        )
+            arm=Arm(), phase=Phase.TRACKING, config=config, on_state=on_state, on_silence=on_silence,
+            stop=lambda fault, known: self.faults.append(fault),
+        )  # fmt: skip
         source: Any = SimpleNamespace(
             wait=lambda time: None, take=lambda: self.queue.pop(0) if self.queue else None, drop=lambda: None
         )
         topics: Any = SimpleNamespace(law=lambda answer, stamp: None, is_heard=True)
-        self.loop = ControlLoop(controller, source, topics, prediction_rate=0.0, ros_time_ns=None, on_rest=lambda: None)
+        time_ns = None if simulated_ms is None else lambda: round(1e6 * simulated_ms())
+        self.loop = ControlLoop(
+            controller, source, topics, prediction_rate=0.0, ros_time_ns=time_ns, on_rest=lambda: None
+        )
         reading: Any = SimpleNamespace(read=lambda stamp: JointState(stamp, np.zeros(7), np.zeros(7)))
         self.loop._order = reading
         self.loop._turned = self.now
@@ -179,3 +185,115 @@ def test_a_hold_up_is_remembered_until_what_waited_meanwhile_is_answered(monkeyp
     for later in range(12):
         thread.turn(0.010, 1510 + 10 * later)
     assert thread.turn(0.010, 1700)[-1][1] < 0.1
+
+
+def test_states_whose_stamps_stand_still_are_told_from_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = HeldUp(monkeypatch)
+    thread.turn(0.002, 0)
+    asked = [thread.turn(0.002, 0)[-1][0] for _ in range(20)]
+    assert asked[-1] == "old states for 0.040 s"
+    thread.turn(0.002, 5)
+    thread.turn(0.002, 5)  # one twice is nothing
+    assert thread.turn(0.002)[-1][0] == "silence for 0.004 s"
+    assert thread.faults == []
+
+
+def test_simulated_time_that_is_set_back_stops_the_arm_whatever_comes_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [9000.0]
+    thread = HeldUp(monkeypatch, simulated_ms=lambda: clock[0])
+    thread.turn(0.002, 9000)
+    clock[0] = 20.0
+    asked = thread.turn(0.002, 20)
+    (fault,) = thread.faults
+    assert fault == "simulated time was set back by 8.98 s, so the arm may be anywhere; activate again"
+    assert asked[-1][0] == "silence for 0.002 s"  # on the wall clock: torque has to go
+    assert thread.turn(0.050, 22)[-1][0] == "silence for 0.052 s"
+
+
+def test_states_that_overtake_each_other_set_no_time_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = HeldUp(monkeypatch, simulated_ms=lambda: 9000.0)
+    thread.turn(0.002, 9000)
+    thread.turn(0.002, 8998)
+    assert thread.faults == []
+
+
+class Status:
+    """What a loop says of itself."""
+
+    is_heard = True
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, str, bool]] = []
+
+    def status(self, values: Any, level: Any, message: str, *, everywhere: bool) -> None:
+        self.told.append((int.from_bytes(level, "big"), message, everywhere))
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> tuple[ControlLoop, Status, Any]:
+    """A loop that is not run, what it tells, and its clock."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(control_loop, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    model = SimpleNamespace(name="nominal", fingerprint="0")
+    controller: Any = SimpleNamespace(
+        arm=Arm(), phase=Phase.WAITING, progress=0.0, missed=0, failed=0, blocked=None, fault=None,
+        solver=SimpleNamespace(model=model), task=SimpleNamespace(config=SimpleNamespace(name="circle")),
+        config=SimpleNamespace(stale_after=0.03, delay=0.0),
+    )  # fmt: skip
+    status: Any = Status()
+    source: Any = SimpleNamespace(wait=lambda time: None, take=iter([1, None]).__next__)
+    made = ControlLoop(controller, source, status, prediction_rate=0.0, ros_time_ns=None, on_rest=lambda: None)
+    reading: Any = SimpleNamespace(read=lambda stamp: JointState(stamp, np.zeros(7), np.zeros(7)))
+    made._order = reading
+    return made, status, clock
+
+
+def test_solves_that_were_late_between_two_diagnostics_are_in_the_second(
+    quiet: tuple[ControlLoop, Status, Any],
+) -> None:
+    loop, status, clock = quiet
+    loop._publish_status()
+    controller: Any = loop.controller
+    controller.missed = 3
+    for _ in range(10):
+        clock.now += 0.1001
+        loop._publish_status()
+    assert [everywhere for _, _, everywhere in status.told] == [True, *[False] * 9, True]
+    (last,) = (each for each in status.told[1:] if each[2])
+    assert last[:2] == (1, "3 solves came late and 0 failed so far")
+
+
+def test_torques_that_nobody_hears_are_told_while_it_waits(quiet: tuple[ControlLoop, Status, Any]) -> None:
+    loop, status, _ = quiet
+    status.is_heard = False
+    loop._answer_states()
+    loop._publish_status()
+    assert status.told[-1][0] == 1
+    assert (
+        "joint states come, but nobody hears effort_controller/commands; start the arm's driver" in status.told[-1][1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("factor", "rests_after", "expected"), [(0.1, 6.0, True), (0.1, 7.0, False), (0.0, 9.0, False)]
+)
+def test_coming_to_rest_is_waited_for_in_simulated_time(
+    monkeypatch: pytest.MonkeyPatch, factor: float, rests_after: float, expected: bool
+) -> None:
+    """By the wall, a second of which is a hundredth here."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(control_loop, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    controller: Any = SimpleNamespace(arm=Arm(), phase=Phase.TRACKING, deactivate=lambda: None)
+    nothing: Any = None
+    loop = ControlLoop(
+        controller, nothing, nothing, prediction_rate=0.0,
+        ros_time_ns=lambda: round(1e9 * factor * clock.now), on_rest=lambda: None,
+    )  # fmt: skip
+    loop.call = lambda work: work()  # type: ignore[method-assign]
+
+    def wait(pause: float) -> bool:
+        clock.now += pause
+        return factor * clock.now >= 0.1 * rests_after and factor > 0.0
+
+    loop._rested = SimpleNamespace(wait=wait, clear=lambda: None)  # type: ignore[assignment]
+    assert loop.deactivate(0.65) is expected

@@ -17,8 +17,9 @@ from scipy.spatial.transform import Rotation
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 
 from geometry_msgs.msg import Point, PoseStamped, Quaternion
+from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -33,8 +34,10 @@ from ttdm_ros.control.phase import Phase
 from ttdm_ros.dynamics.bundle import load_model, save_model
 from ttdm_ros.errors import SolverError, TaskError
 from ttdm_ros.evaluation.ros_domain import free_domain
-from ttdm_ros.nodes.controller_node import MpcController
+from ttdm_ros.mpc.tasks.inverse_kinematics import InverseKinematics
+from ttdm_ros.nodes.controller_node import CALLBACK_GROUPS, MpcController
 from ttdm_ros.nodes.controller_parameters import MpcControllerConfig
+from ttdm_ros.nodes.model_exchange import ModelExchange
 from ttdm_ros.nodes.mpc_controller import main
 from ttdm_ros.paths import share_folder
 
@@ -379,6 +382,100 @@ def test_a_live_target_is_followed_and_a_bad_one_is_refused(
     ):
         with pytest.raises(TaskError, match=reason):
             node.set_target(message)
+
+
+def test_a_target_that_takes_long_to_look_for_holds_up_nobody_that_commands(
+    make: Callable[..., MpcController],
+    arm_of: Callable[[MpcController], StandingArm],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node = make(*PATIENT, "task:=live")
+    arm = arm_of(node)
+    assert node.trigger_configure() is SUCCESS
+    assert node.trigger_activate() is SUCCESS
+    arm.until(lambda: arm.commands)
+    looking, found = threading.Event(), threading.Event()
+
+    def locate(*_: Any) -> None:
+        looking.set()
+        assert found.wait(PATIENCE)
+
+    monkeypatch.setattr(InverseKinematics, "locate", locate)
+    refused: list[str] = []
+
+    def send() -> None:
+        try:
+            node.set_target(target(node, "panda_link0"))
+        except TaskError as error:
+            refused.append(str(error))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert looking.wait(PATIENCE)
+    before = len(arm.commands)
+    arm.until(lambda: len(arm.commands) > before + 20)
+    found.set()
+    sender.join(PATIENCE)
+    assert "out of reach" in refused[0]
+
+
+def test_what_is_set_while_the_node_is_configured_is_what_it_begins_with(
+    make: Callable[..., MpcController], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nominal, other = load_model("nominal"), tmp_path / "other"
+    save_model(dataclasses.replace(nominal, output_mean=nominal.output_mean + 0.01), other)
+    node = make()
+    prepare, asked = node._prepare, []
+
+    def and_meanwhile(task: Any, source: str, share: float) -> Any:
+        asked.append((source, share))
+        if len(asked) == 1:
+            assert set_model(node, str(other)) == (True, "")
+            assert set_exploration(node, 0.02) == (True, "")
+        return prepare(task, source, share)
+
+    monkeypatch.setattr(node, "_prepare", and_meanwhile)
+    assert node.trigger_configure() is SUCCESS
+    assert asked == [("nominal", 0.0), (str(other), 0.02)]
+    assert node._configured.controller.solver.model.name == "other"
+
+
+def test_a_model_that_takes_long_to_prepare_holds_up_neither_targets_nor_time(
+    make: Callable[..., MpcController], monkeypatch: pytest.MonkeyPatch, context: Context
+) -> None:
+    node = make()
+    preparing, prepared = threading.Event(), threading.Event()
+
+    def load(self: Any, source: Any) -> Any:
+        preparing.set()
+        prepared.wait(PATIENCE)
+        raise TaskError("no")
+
+    monkeypatch.setattr(ModelExchange, "load", load)
+    other = Node("asking", context=context)
+    executor = MultiThreadedExecutor(num_threads=CALLBACK_GROUPS, context=context)
+    executor.add_node(node)
+    executor.add_node(other)
+    spinning = threading.Thread(target=executor.spin, daemon=True)
+    spinning.start()
+    try:
+        setting = other.create_client(SetParameters, f"{node.get_name()}/set_parameters")
+        again = other.create_client(Trigger, f"{node.get_name()}/drive_again")
+        assert setting.wait_for_service(PATIENCE)
+        assert again.wait_for_service(PATIENCE)
+        parameter = Parameter("model", value="other").to_parameter_msg()
+        answer = setting.call_async(SetParameters.Request(parameters=[parameter]))
+        assert preparing.wait(PATIENCE)
+        seen = threading.Event()
+        node.create_timer(0.01, seen.set)  # in the group that time is in
+        assert "not configured" in again.call(Trigger.Request()).message
+        assert seen.wait(PATIENCE)
+        assert not answer.done()
+    finally:
+        prepared.set()
+        executor.shutdown()
+        spinning.join(PATIENCE)
+        other.destroy_node()
 
 
 def test_a_target_for_a_task_with_a_path_is_refused(

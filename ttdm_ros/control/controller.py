@@ -21,6 +21,7 @@ from ttdm_ros.control.timeline import Task, Timeline
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.errors import SolverError, TaskError
 from ttdm_ros.mpc.solver import MpcSolver
+from ttdm_ros.mpc.tasks.target import Target
 
 __all__ = ["NOTHING", "Answer", "Controller", "Solve"]
 
@@ -58,7 +59,7 @@ class Controller:
         self.fault: str | None = None
         """What went wrong since the last activation, in a sentence."""
         self._on_event = on_event
-        self._target: tuple[Array, Array] | None = None  # to lead the tip to from the next activation on
+        self._target: Target | None = None  # to lead the tip to from the next activation on
         self._output = TorqueOutput(self.arm.limits, self.config)
         self._guard = StateGuard(self.arm.joint_names, self.arm.limits, self.config.stale_after)
         self._braking = Braking(self.arm)
@@ -174,20 +175,12 @@ class Controller:
         self._timeline = timeline
         self._enter(Phase.APPROACH, f"approaching the start of '{self.task.config.name}' again")
 
-    def set_target(self, position: Array, rotation: Array) -> None:
-        """Lead the tip to another pose (3,) [m], (3, 3) in the base frame; until activation it is kept.
-
-        Raises:
-            TaskError: the task follows no live target, or the pose is out of bounds.
-        """
-        if not self.task.is_live:
-            raise TaskError(
-                f"'{self.task.config.name}' follows a path, not a target; choose a task of type live_target"
-            )
+    def set_target(self, target: Target) -> None:
+        """Lead the tip to another pose, one that ``Task.target`` gave; until activation it is kept."""
         if self._timeline is None or not self.commands:
-            self._target = (position, rotation)
+            self._target = target
         else:
-            self._timeline.set_target(position, rotation)
+            self._timeline.set_target(target)
 
     def stop(self, fault: str, *, known: bool = True) -> None:
         """Bring the arm to rest because of a fault, in a sentence; ``known``: whether its joint states can be used."""
@@ -226,14 +219,20 @@ class Controller:
             return self._brake(now, q, v)
         return self._drive(now, interval, np.concatenate((q, v)))
 
-    def on_silence(self, elapsed: float, held_up: float = 0.0) -> Answer:
-        """Answer the absence of joint states for ``elapsed`` [s]; to be asked again and again, at about their rate.
+    def on_silence(self, elapsed: float, held_up: float = 0.0, *, old: bool = False) -> Answer:
+        """Answer the absence of new joint states; to be asked again and again, at about their rate.
 
-        ``held_up`` is the time for which whoever asks was not run, as far as it can tell [s].
+        Args:
+            elapsed: since the last one [s].
+            held_up: for how long whoever asks was not run, as far as it can tell [s].
+            old: joint states come, but their stamps are no newer than the last one's.
         """
-        if not self.commands or elapsed <= self.config.stale_after:
+        if not self.commands:
             return NOTHING
-        self.stop(_silence(elapsed, held_up), known=False)
+        if elapsed > self.config.stale_after:
+            self.stop(_silence(elapsed, held_up, old=old), known=False)
+        elif self._known or self.phase is not Phase.BRAKING:
+            return NOTHING
         now = self._last_state + elapsed
         tau = self._output.limit_after_gap(now, np.zeros(7))
         self._end_braking(now, np.zeros(7), tau)
@@ -249,7 +248,7 @@ class Controller:
             try:
                 self._timeline = self.task.timeline(q, v, self.config.approach_speed)
                 if self._target is not None:
-                    self._timeline.set_target(*self._target)
+                    self._timeline.set_target(self._target)
                     self._target = None
             except TaskError as error:
                 fault = str(error)
@@ -299,11 +298,13 @@ class Controller:
             self._enter(Phase.STOPPED, "stopped; activate again when the cause is removed")
 
 
-def _silence(elapsed: float, held_up: float) -> str:
-    told = f"no joint state came for {1e3 * elapsed:.0f} ms; "
+def _silence(elapsed: float, held_up: float, *, old: bool = False) -> str:
+    told = f"no {'new ' if old else ''}joint state came for {1e3 * elapsed:.0f} ms; "
     if held_up > 0.5 * elapsed:
         return (
             f"{told}this process itself was not run for {1e3 * held_up:.0f} ms: free the machine of other work, or "
             "give the controller priority"
         )
+    if old:
+        return f"{told}those that come have stamps that stand still or go back: check the clock of the arm's driver"
     return f"{told}check the arm's driver and the network"

@@ -11,7 +11,8 @@ from ttdm_ros.systems.arm import JointLimits
 Array = NDArray[np.float64]
 
 _FIRST_INTERVAL = 1e-3  # what torque may change in before the first command [s]
-_SILENT_INTERVAL = 2e-3  # what it may change in after a gap [s]
+_SILENT_INTERVAL = 2e-3  # what it may change in, in one go, while no joint states come [s]
+_LONGEST_INTERVAL = 1e-2  # what it may change in, in one go, at most: after a gap, or where stamps jump ahead [s]
 
 
 class TorqueOutput:
@@ -47,11 +48,11 @@ class TorqueOutput:
 
     def limit(self, now: float, wanted: Array) -> Array:
         """Return the command (7,) [N·m] nearest to ``wanted`` that is allowed at ``now`` [s]."""
-        torque = self._limiter.apply(wanted, now - self._last)
+        torque = self._limiter.apply(wanted, min(now - self._last, _LONGEST_INTERVAL))
         self._last = now
         return torque
 
     def limit_after_gap(self, now: float, wanted: Array) -> Array:
-        """Do the same, but without the jump that the time since the last command would allow."""
+        """Do the same while no joint states come."""
         self._last = max(self._last, now - _SILENT_INTERVAL)
         return self.limit(now, wanted)

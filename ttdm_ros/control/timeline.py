@@ -9,6 +9,7 @@ from ttdm_ros.errors import TaskError
 from ttdm_ros.mpc.tasks.config import LiveTargetTask, TaskConfig
 from ttdm_ros.mpc.tasks.live import LiveReference
 from ttdm_ros.mpc.tasks.reference import TABLE_COLUMNS, Reference, approach, plan
+from ttdm_ros.mpc.tasks.target import Target, TargetCheck
 from ttdm_ros.systems.arm import Arm
 
 Array = NDArray[np.float64]
@@ -66,6 +67,7 @@ class Task:
         """
         self.arm, self.config = arm, config
         self.reference = plan(config, arm)
+        self._check = TargetCheck(config, arm) if isinstance(config, LiveTargetTask) else None
 
     @property
     def is_live(self) -> bool:
@@ -84,6 +86,18 @@ class Task:
         else:
             rows = _Table(self.reference)
         return Timeline(_Table(approach(self.arm, q, self.reference, speed=speed, v_from=v)), rows)
+
+    def target(self, position: Array, rotation: Array, q: Array | None = None) -> Target:
+        """Return a pose (3,) [m], (3, 3) of the tip in the base frame as a target, for an arm at q (7,) [rad].
+
+        It takes up to a tenth of a second: not in the thread that commands the arm.
+
+        Raises:
+            TaskError: the task follows no live target, or the pose is malformed, out of bounds or out of reach.
+        """
+        if self._check is None:
+            raise TaskError(f"'{self.config.name}' follows a path, not a target; choose a task of type live_target")
+        return self._check.target(position, rotation, self.arm.home if q is None else q)
 
     def once_more(self, speed: float) -> "Timeline":
         """Return what to do from the task's last pose on to drive it again.
@@ -130,15 +144,10 @@ class Timeline:
         if self._stop is None:
             self._stop = (time, duration)
 
-    def set_target(self, position: Array, rotation: Array) -> None:
-        """Lead the tip to another pose (3,) [m], (3, 3) in the base frame.
-
-        Raises:
-            TaskError: the task follows no live target, or the pose is out of bounds.
-        """
-        if not isinstance(self._task, _Live):
-            raise TaskError("the task follows a path, not a target; choose a task of type live_target")
-        self._task.reference.set_target(position, rotation)
+    def set_target(self, target: Target) -> None:
+        """Lead the tip to another pose, of this task's live target."""
+        assert isinstance(self._task, _Live), "who has a target has it from a task with a live one"
+        self._task.reference.follow(target)
 
     @property
     def blocked(self) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from ttdm_ros import topics
 from ttdm_ros.control.controller import Answer, Controller, Solve
 from ttdm_ros.control.phase import Phase
 from ttdm_ros.control.tip import tip_distance
@@ -25,6 +26,7 @@ _IDLE_S = 0.05  # between two looks at what is asked, while nothing is commanded
 _MOMENT_S = 0.5  # for which a hold-up is a cause of what follows
 _WAIT_S = 0.005  # for a joint state
 _SILENT_WAIT_S = 0.002  # the same once they are late: torque goes to zero in steps of this time
+_UNHEARD = "start the arm's driver, or give both the same namespace"
 _STATUS_S, _DIAGNOSTICS_S, _MARKERS_S, _GARBAGE_S = 0.1, 1.0, 0.15, 5.0
 
 
@@ -37,6 +39,7 @@ class ControlLoop:
     Attributes:
         failure: what ended the thread, if it was not ``stop``.
         last_solve: the newest solve since the activation.
+        last_plan: the newest one that found a plan.
     """
 
     def __init__(
@@ -63,15 +66,18 @@ class ControlLoop:
         self.controller = controller
         self.failure: BaseException | None = None
         self.last_solve: Solve | None = None
+        self.last_plan: Solve | None = None
         self._source, self._topics = source, topics
         self._order = JointOrder(controller.arm.joint_names)
+        self._ros_time_ns = ros_time_ns
         self._watchdog = Watchdog(ros_time_ns)
         self._on_rest = on_rest
         self._prediction_every = 1.0 / prediction_rate if prediction_rate > 0.0 else np.inf
         self._predicted = self._told = 0.0
         self._turned = time.monotonic()
         self._longest = (0.0, 0.0)  # hold-up of this thread [s], and when it was over
-        self._counted = (0, 0)  # missed and failed solves at the last status
+        self._counted = (0, 0)  # missed and failed solves at the last diagnostics
+        self._unheard = False  # joint states come, and nobody takes torques
         self._rested = threading.Event()
         self._ending = False
         self._chores: list[list[Any]] = [
@@ -107,13 +113,14 @@ class ControlLoop:
             self._source.drop()
             self._watchdog.begin()
             self._turned, self._longest = time.monotonic(), (0.0, 0.0)
-            self.last_solve = None
+            self.last_solve = self.last_plan = None
+            self._unheard = False
             self.controller.activate()
 
         self.call(begin)
 
     def deactivate(self, timeout: float) -> bool:
-        """Bring the arm to rest; return whether it did within ``timeout`` [s]."""
+        """Bring the arm to rest; return whether it did within ``timeout`` [s], on simulated time where that is used."""
 
         def leave() -> None:
             self._rested.clear()
@@ -124,7 +131,17 @@ class ControlLoop:
                 self._rested.set()
 
         self.call(leave)
-        return self._rested.wait(timeout)
+        if self._ros_time_ns is None:
+            return self._rested.wait(timeout)
+        begin, moved = self._ros_time_ns(), time.monotonic()
+        now = begin
+        while not self._rested.wait(_IDLE_S):
+            before, now = now, self._ros_time_ns()
+            if now != before:
+                moved = time.monotonic()
+            if abs(now - begin) > 1e9 * timeout or time.monotonic() - moved > timeout:
+                return False
+        return True
 
     def _run(self) -> None:
         try:
@@ -163,9 +180,15 @@ class ControlLoop:
             self.controller.stop(str(error), known=False)
             newest = None
         if newest is None or not self._watchdog.is_new(newest.stamp_ns):
-            self._send(self.controller.on_silence(self._watchdog.silence, held_up))
+            if newest is not None and (back := self._watchdog.note_old(newest.stamp_ns)):
+                self.controller.stop(
+                    f"simulated time was set back by {back:.2f} s, so the arm may be anywhere; activate again",
+                    known=False,
+                )
+            self._send(self.controller.on_silence(self._watchdog.silence, held_up, old=self._watchdog.hears_old))
             return
-        if self.controller.phase is Phase.WAITING and not self._topics.is_heard:
+        self._unheard = self.controller.phase is Phase.WAITING and not self._topics.is_heard
+        if self._unheard:
             return  # the plan would go on while nobody hears the torque: DDS may take seconds to connect the plant
         answer = self.controller.on_state(*newest, held_up)
         self._send(answer)
@@ -192,6 +215,8 @@ class ControlLoop:
 
     def _report(self, solve: Solve, stamp_ns: int) -> None:
         self.last_solve = solve
+        if solve.plan.ok:
+            self.last_plan = solve
         delay = self.controller.config.delay
         self._topics.solved(solve, stamp_ns, delay, self.controller.phase)
         now = time.monotonic()
@@ -227,11 +252,12 @@ class ControlLoop:
             level, message = DiagnosticStatus.WARN, f"{counts[0]} solves came late and {counts[1]} failed so far"
         if blocked := controller.blocked:
             level, message = DiagnosticStatus.WARN, blocked
+        if self._unheard and controller.phase is Phase.WAITING:
+            level, message = DiagnosticStatus.WARN, f"joint states come, but nobody hears {topics.COMMANDS}; {_UNHEARD}"
         if controller.fault is not None:
             level, message = DiagnosticStatus.ERROR, controller.fault
-        self._counted = counts
         now = time.monotonic()
         everywhere = now - self._told >= _DIAGNOSTICS_S
-        if everywhere:
-            self._told = now
+        if everywhere:  # what is missed between two of them is told in the next one, too
+            self._told, self._counted = now, counts
         self._topics.status(values, level, message, everywhere=everywhere)

@@ -34,11 +34,13 @@ from ttdm_ros.nodes.control_loop import ControlLoop
 from ttdm_ros.nodes.controller_parameters import MpcControllerConfig
 from ttdm_ros.nodes.controller_topics import ControllerTopics
 from ttdm_ros.nodes.model_exchange import ModelExchange
-from ttdm_ros.nodes.parameters import read_parameters
+from ttdm_ros.nodes.parameters import ParameterServices, read_parameters
 from ttdm_ros.nodes.state_source import StateSource, simulated_time
 from ttdm_ros.systems.arm import load_arm
 
 _EXPLORATION = "controller.exploration"
+CALLBACK_GROUPS = 4
+"""That may have something to do at the same time."""
 _AT_REST_LIMIT_S = 6.0  # beyond the stop time: settling and braking have their own limits, which are shorter
 
 
@@ -60,9 +62,17 @@ class MpcController(LifecycleNodeMixin, Node):
         Raises:
             TtdmError: a parameter or the robot cannot be used.
         """
-        Node.__init__(self, "mpc_controller", automatically_declare_parameters_from_overrides=True, **node_arguments)
-        # Transitions and parameters are served side by side: a model that is being prepared must not hold up a stop.
-        self._transitions = MutuallyExclusiveCallbackGroup()
+        Node.__init__(
+            self,
+            "mpc_controller",
+            automatically_declare_parameters_from_overrides=True,
+            start_parameter_services=False,
+            **node_arguments,
+        )
+        # Transitions, parameters, targets and time are served side by side: a model that is being prepared must not
+        # hold up a stop, nor a target.
+        self._transitions, asked = MutuallyExclusiveCallbackGroup(), MutuallyExclusiveCallbackGroup()
+        self._parameter_services = ParameterServices(self, MutuallyExclusiveCallbackGroup())
         LifecycleNodeMixin.__init__(self, callback_group=self._transitions)
         self.config = read_parameters(self, MpcControllerConfig, changeable=("model", _EXPLORATION))
         self.problem: str | None = None
@@ -81,8 +91,8 @@ class MpcController(LifecycleNodeMixin, Node):
         self._states = StateSource(self)
         self._topics = ControllerTopics(self, self.arm, config.mpc, law=config.publish_law)
         self._at_rest = self.create_guard_condition(self._on_rest, callback_group=self._transitions)
-        self.create_subscription(PoseStamped, topics.TARGET, self._on_target, 1)
-        self.create_service(Trigger, "~/drive_again", self._on_drive_again)
+        self.create_subscription(PoseStamped, topics.TARGET, self._on_target, 1, callback_group=asked)
+        self.create_service(Trigger, "~/drive_again", self._on_drive_again, callback_group=asked)
         self.add_on_set_parameters_callback(self._on_parameters)
 
     @property
@@ -152,13 +162,10 @@ class MpcController(LifecycleNodeMixin, Node):
 
     def _configure(self) -> None:
         task = Task(self.arm, load_task(self.config.task))
-        source = str(self.get_parameter("model").value)
-        model = self._models.load(source)
-        solver = self._models.make_solver(model, source)
-        share = self._share(self.get_parameter(_EXPLORATION).value)  # it may have been changed since the start
-        config = self.config.controller.model_copy(update={"exploration": share})
-        rehearse(solver, task, config)
-        controller = Controller(solver, task, config, on_event=self._tell)
+        controller, used = None, None
+        while controller is None or used != self._changeable:  # compiling takes a while, and they may be set meanwhile
+            used = self._changeable
+            controller = self._prepare(task, *used)
         self._loop = ControlLoop(
             controller,
             self._states,
@@ -167,10 +174,22 @@ class MpcController(LifecycleNodeMixin, Node):
             ros_time_ns=simulated_time(self),
             on_rest=self._at_rest.trigger,
         )
+        model = controller.solver.model
         self._topics.show_path(task.reference.position)
         self._topics.active_model(model.name, model.fingerprint)
         self._loop.start()
         self._tell(f"configured: {self.arm.name}, task '{task.config.name}', model '{model.name}' {model.fingerprint}")
+
+    @property
+    def _changeable(self) -> tuple[str, float]:
+        """The model and the share of exploration, as they are set now."""
+        return str(self.get_parameter("model").value), self._share(self.get_parameter(_EXPLORATION).value)
+
+    def _prepare(self, task: Task, source: str, share: float) -> Controller:
+        solver = self._models.make_solver(self._models.load(source), source)
+        config = self.config.controller.model_copy(update={"exploration": share})
+        rehearse(solver, task, config)
+        return Controller(solver, task, config, on_event=self._tell)
 
     def _activate(self) -> None:
         # Collecting garbage stops every thread: what is there by now stays, and the loop collects what is new itself.
@@ -290,4 +309,7 @@ class MpcController(LifecycleNodeMixin, Node):
         rotation = rotation_of(np.array([quaternion.x, quaternion.y, quaternion.z, quaternion.w]))
         place = np.array([position.x, position.y, position.z])
         loop = self._configured
-        loop.call(lambda: loop.controller.set_target(place, rotation))
+        # Here, not in the control thread: it may take longer than the arm can wait.
+        now = None if loop.last_plan is None else loop.last_plan.plan.x[0, :7]
+        found = loop.controller.task.target(place, rotation, now)
+        loop.call(lambda: loop.controller.set_target(found))

@@ -74,7 +74,7 @@ class ModelExchange:
         if self._shadow is None or not self._shadow.takes(model):
             self._shadow = self.make_solver(model, source)
         shadow = self._shadow
-        now = loop.last_solve if controller.commands else None
+        now = loop.last_plan if controller.commands else None
         try_model(shadow, model, controller.task, now, share=self._torque_share)
 
         def take_over() -> None:

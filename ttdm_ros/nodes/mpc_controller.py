@@ -14,7 +14,7 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from ttdm_ros.errors import TtdmError
-from ttdm_ros.nodes.controller_node import MpcController
+from ttdm_ros.nodes.controller_node import CALLBACK_GROUPS, MpcController
 from ttdm_ros.nodes.running import reason
 
 _SWITCH_INTERVAL_S = 2e-4  # after which a Python thread that computes makes room for the control thread
@@ -51,7 +51,7 @@ def _run(node: MpcController, stopping: threading.Event) -> str | None:
     """Serve until the process shall stop; return why it ended by itself, None if it did not."""
     if node.config.autostart and not node.start():
         return None if stopping.is_set() else node.problem
-    executor = MultiThreadedExecutor(num_threads=2)
+    executor = MultiThreadedExecutor(num_threads=CALLBACK_GROUPS)
     executor.add_node(node)
     # Simulated time comes hundreds of times a second; it is looked at now and then, so that it does not wake rclpy.
     timeout = 0.0 if node.get_parameter("use_sim_time").value else 0.1

@@ -5,7 +5,9 @@ from typing import Any, TypeVar
 
 from pydantic.fields import FieldInfo
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
+from rclpy.parameter_service import ParameterService
 
 from ttdm_ros.config import Config, parse
 
@@ -38,6 +40,26 @@ def read_parameters(node: Node, kind: type[T], *, changeable: Collection[str] = 
             node.undeclare_parameter(name)
         node.declare_parameter(name, value, descriptor, ignore_override=True)
     return values
+
+
+class ParameterServices:
+    """The parameter services of a node that was made with ``start_parameter_services=False``.
+
+    rclpy has them in the node's default callback group, with the subscription of ``/clock`` among others: there, a
+    parameter that takes long to set would hold up time itself.
+    """
+
+    def __init__(self, node: Node, group: CallbackGroup) -> None:
+        """Offer them in a callback group."""
+        self._node, self._group = node, group
+        self._services = ParameterService(self)  # type: ignore[arg-type]
+
+    def create_service(self, *arguments: Any, **named: Any) -> Any:
+        """Create a service of the node, in the group."""
+        return self._node.create_service(*arguments, callback_group=self._group, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._node, name)
 
 
 def _is_group(annotation: Any) -> bool:

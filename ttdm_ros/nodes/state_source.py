@@ -17,6 +17,8 @@ from ttdm_ros.nodes.gate import Gate
 # one message theirs would push out the arm's.
 _STATES = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 _LONGEST_PAUSE_S = 1.0
+_SEVERAL = 3  # old states one after the other; two publishers, or a busy network, may mix up two
+_SET_BACK_S = 0.1  # stamps that go back by more, in simulated time, are of a simulation that was begun again
 
 
 class StateSource:
@@ -89,6 +91,22 @@ class Watchdog:
         """Whether the arm is to come to rest."""
         self._stamp_ns: int | None = None
         self._heard = time.monotonic()
+        self._old = 0  # states since the last new one
+        self._is_set_back = False
+
+    @property
+    def hears_old(self) -> bool:
+        """Whether states come, but none that is new."""
+        return self._old >= _SEVERAL
+
+    def note_old(self, stamp_ns: int) -> float:
+        """Take note of a state that is not new; return by how much simulated time was set back with it [s]."""
+        self._old += 1
+        if self._ros_time_ns is None or self._stamp_ns is None:
+            return 0.0
+        back = 1e-9 * (self._stamp_ns - stamp_ns)
+        self._is_set_back |= back > _SET_BACK_S
+        return back if back > _SET_BACK_S else 0.0
 
     def is_new(self, stamp_ns: int) -> bool:
         """Whether a state is newer than all before it; one that is not says nothing."""
@@ -96,7 +114,7 @@ class Watchdog:
 
     def note(self, stamp_ns: int) -> None:
         """Take note of a new state that has been answered."""
-        self._stamp_ns, self._heard = stamp_ns, time.monotonic()
+        self._stamp_ns, self._heard, self._old = stamp_ns, time.monotonic(), 0
 
     @property
     def silence(self) -> float:
@@ -104,7 +122,7 @@ class Watchdog:
         if self._stamp_ns is None:
             return 0.0
         on_wall = time.monotonic() - self._heard
-        if self._ros_time_ns is None or (self.is_leaving and on_wall > _LONGEST_PAUSE_S):
+        if self._ros_time_ns is None or self._is_set_back or (self.is_leaving and on_wall > _LONGEST_PAUSE_S):
             return on_wall
         return 1e-9 * (self._ros_time_ns() - self._stamp_ns)
 

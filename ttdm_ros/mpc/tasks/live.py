@@ -7,12 +7,11 @@ from numpy.typing import NDArray
 
 from ttdm_ros.errors import TaskError
 from ttdm_ros.mpc.tasks.config import LiveTargetTask
-from ttdm_ros.mpc.tasks.feasibility import POSITION_MARGIN, SHARE
 from ttdm_ros.mpc.tasks.follower import FollowerState, PoseFollower
 from ttdm_ros.mpc.tasks.inverse_kinematics import REACHED, InverseKinematics, damped_inverse
-from ttdm_ros.mpc.tasks.paths import task_frame
 from ttdm_ros.mpc.tasks.reference import table_rows
 from ttdm_ros.mpc.tasks.rotations import exponential, logarithm
+from ttdm_ros.mpc.tasks.target import Target, TargetCheck
 from ttdm_ros.systems.arm import Arm
 
 Array = NDArray[np.float64]
@@ -51,24 +50,20 @@ class LiveReference:
         Raises:
             TaskError: the home posture is outside the workspace or beyond the joint limits.
         """
-        self._task, self._arm, self._step = task, arm, step
+        self._arm, self._step = arm, step
         self._follower = PoseFollower(task)
         self._solver = InverseKinematics(arm)
-        self._lower = arm.limits.position_lower + POSITION_MARGIN
-        self._upper = arm.limits.position_upper - POSITION_MARGIN
+        self._check = TargetCheck(task, arm)
         position, rotation = arm.tip_pose(arm.home)
-        self._origin, _ = task_frame(task, position, rotation)
-        self._refuse_outside(position, "the home posture's tip")
         still = np.zeros(7)
         start = _Sample(
             tip=FollowerState.resting(position, rotation), q=arm.home.copy(), drift=still, v=still, tau=still
         )
-        self._refuse_beyond_limits(start.q, start.v, "the home posture")
         self._samples = [start]
         self._guesses: list[Array] = []  # postures to start from, for the samples to come
         self._start: float | None = None  # time of the first sample kept; None before the first window
-        self._target: tuple[Array, Array] | None = (position, rotation)
-        self._pending: tuple[Array, Array] | None = None
+        self._target: Target | None = Target(position=position, rotation=rotation)
+        self._pending: Target | None = None
         self.blocked: str | None = None
         """Why the motion stopped short of its target, in words; None while nothing is in the way."""
 
@@ -76,22 +71,13 @@ class LiveReference:
         """Follow another pose (3,) [m], (3, 3) of the tip in the base frame from the next window on.
 
         Raises:
-            TaskError: the pose is malformed, outside the workspace or out of reach; the target before it stays.
+            TaskError: see ``TargetCheck``; the target before it stays.
         """
-        position, rotation = np.array(position, dtype=float), np.array(rotation, dtype=float)
-        if position.shape != (3,) or rotation.shape != (3, 3) or not np.isfinite(position).all():
-            raise TaskError(
-                "a live target must be a position of 3 finite numbers and a 3 x 3 rotation; check its sender"
-            )
-        if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-6) or np.linalg.det(rotation) < 0.0:
-            raise TaskError("a live target's orientation is not a rotation; send a unit quaternion")
-        self._refuse_outside(position, "the target")
-        q = self._solver.locate(position, rotation, self._samples[0].q)
-        where = "the target at ({:.3f}, {:.3f}, {:.3f}) m".format(*position)
-        if q is None:
-            raise TaskError(f"{where} is out of reach of {self._arm.name}; send one closer to its home posture")
-        self._refuse_beyond_limits(q, np.zeros(7), where)
-        self._pending = (position, rotation)
+        self.follow(self._check.target(position, rotation, self._samples[0].q))
+
+    def follow(self, target: Target) -> None:
+        """Follow a target that was checked from the next window on."""
+        self._pending = target
 
     def window(self, times: Array) -> Array:
         """Return the reference rows (count, 33) at increasing times [s], the first of which is the present.
@@ -162,7 +148,7 @@ class LiveReference:
             where = "the way to the target at ({:.3f}, {:.3f}, {:.3f}) m".format(*tip.position)
             if left[i] > REACHED:
                 raise TaskError(f"{where} is out of reach of {self._arm.name}; send a target closer to home")
-            self._refuse_beyond_limits(q[i], v[i], where)
+            self._check.limits(q[i], v[i], where)
             tau = self._arm.inverse_dynamics(q[i], v[i], a[i])
             self._samples.append(_Sample(tip=tip, q=q[i], drift=drift[i], v=v[i], tau=tau))
 
@@ -192,33 +178,3 @@ class LiveReference:
         return table_rows(
             cubic(position, speed), exponential(share * turn) @ rotation[index], cubic(q, v), linear(v), linear(tau)
         )
-
-    def _refuse_outside(self, position: Array, what: str) -> None:
-        lower = self._origin + np.array(self._task.workspace.lower)
-        upper = self._origin + np.array(self._task.workspace.upper)
-        if self._task.floor is not None:
-            lower = np.maximum(lower, [-np.inf, -np.inf, self._task.floor])
-        excess = np.maximum(position - upper, lower - position)
-        if excess.max() > 1e-9:
-            axis = int(excess.argmax())
-            raise TaskError(
-                f"{what} of the task '{self._task.name}' is {excess[axis]:.3f} m outside the workspace: {'xyz'[axis]} ="
-                f" {position[axis]:.3f} m must be within [{lower[axis]:.3f}, {upper[axis]:.3f}] m of"
-                f" {self._arm.base_frame}; send one inside, or widen the key 'workspace'"
-            )
-
-    def _refuse_beyond_limits(self, q: Array, v: Array, what: str) -> None:
-        excess = np.maximum(q - self._upper, self._lower - q)
-        if excess.max() > 0.0:
-            joint = int(excess.argmax())
-            raise TaskError(
-                f"{what} takes {self._arm.joint_names[joint]} to {q[joint]:.3f} rad, {excess[joint]:.3f} rad beyond its"
-                f" limit less {POSITION_MARGIN} rad; send a target closer to the home posture"
-            )
-        usage = np.abs(v) / (SHARE * self._arm.limits.velocity)
-        if usage.max() > 1.0:
-            joint = int(usage.argmax())
-            raise TaskError(
-                f"{what} needs {v[joint]:.3f} rad/s of {self._arm.joint_names[joint]}, {usage[joint]:.2f} times what is"
-                f" allowed ({SHARE:.0%} of its limit); lower the task's speeds, or send a target closer to home"
-            )
