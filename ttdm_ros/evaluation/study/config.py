@@ -63,6 +63,9 @@ class Variant(Config):
     """Name of the variant that it is compared with; the first one if left out."""
 
 
+_OF_THE_STUDY = {"p", "seed", "validation_share"}  # settings of a training that no variant can have for itself
+
+
 class StudyConfig(Config):
     """A study."""
 
@@ -155,6 +158,8 @@ class StudyConfig(Config):
                     f"variant '{variant.name}' must be against another variant, not '{variant.against}'; known: "
                     f"{', '.join(names)}"
                 )
+            if own := sorted(_OF_THE_STUDY & variant.training.keys()):
+                raise ValueError(f"training of '{variant.name}' must not set {own[0]}, which is the same in all of a study")
             try:
                 parse(self.training.model_dump() | variant.training, TrainingConfig, f"training of '{variant.name}'")
             except ConfigError as error:
