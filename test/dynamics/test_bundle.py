@@ -2,6 +2,8 @@
 
 import dataclasses
 import pickle
+import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -164,6 +166,44 @@ def test_a_place_where_nothing_can_be_written_is_refused(small, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BundleError, match=r"cannot be written to .*choose another folder"):
         save_model(small, tmp_path / "file" / "mine")
+
+
+def test_what_interrupts_the_writing_leaves_nothing(small, tmp_path, monkeypatch):
+    def leave(path, *arguments, **options):
+        path.write_bytes(b"robot: p")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "write_text", leave)
+        save_model(small, tmp_path / "mine")
+    assert not list(tmp_path.iterdir())
+    save_model(small, tmp_path / "mine")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert load_model(tmp_path / "mine").fingerprint == small.fingerprint
+
+
+def test_a_folder_with_other_files_takes_a_bundle_and_keeps_them(small, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    save_model(small, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "model.yaml", "weights.safetensors"}
+    assert load_model(tmp_path).fingerprint == small.fingerprint
+
+
+def test_anyone_may_read_a_bundle_who_may_read_other_files(small, tmp_path):
+    save_model(small, tmp_path / "mine")
+    (tmp_path / "other").mkdir()
+    assert (tmp_path / "mine").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_disk_without_room_is_told_in_a_sentence(small, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))  # writing further fails as on a full disk
+    try:
+        with pytest.raises(BundleError, match=r"cannot be written to .* \(File too large\); choose another folder"):
+            save_model(small, tmp_path / "mine")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_written_as_yaml_leaves_no_half_bundle(small, tmp_path):

@@ -18,6 +18,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
@@ -25,6 +26,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import Float64MultiArray, String
 
+from ttdm_ros.nodes.recorder import Recorder
 from ttdm_ros.recording.bag import find_bag
 from ttdm_ros.recording.reader import read_bag
 from ttdm_ros.recording.salvage import salvage
@@ -33,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RELIABLE = QoSProfile(depth=10)
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-DOMAIN_IDS = iter(range(61, 80))
+DOMAIN_IDS = iter(range(61, 81))
 # What is compared is published as bytes: a message serialized twice may differ in its padding.
 WARM_UP = {
     kind: serialize_message(message)
@@ -310,6 +312,29 @@ def test_log_times_are_simulated_times_if_asked_for(world):
     simulated = 100 * 10**9 + np.arange(200) * 20_000_000
     off = np.abs(read.log_time_ns[~waited] - simulated) > 20_000_000  # a state may overtake a clock message
     assert off.sum() <= 10
+
+
+def test_log_times_are_those_of_sending_where_the_middleware_tells_no_others(world, monkeypatch):
+    cases = [  # time of reception and of sending as told, log time and publish time as kept
+        ("rmw_fastrtps_cpp", (3_000_000, 2_000_000), (3_000_000, 2_000_000)),
+        ("rmw_fastrtps_cpp", (0, 2_000_000), (2_000_000, 2_000_000)),
+        ("rmw_fastrtps_cpp", (3_000_000, 0), (3_000_000, 3_000_000)),
+        ("rmw_cyclonedds_cpp", (9_000_000, 2_000_000), (2_000_000, 2_000_000)),  # the time at which it was taken
+        ("rmw_cyclonedds_cpp", (0, 2_000_000), (2_000_000, 2_000_000)),
+    ]
+    for number, (middleware, (received, sent), kept) in enumerate(cases):
+        monkeypatch.setattr("ttdm_ros.nodes.recorder.get_rmw_implementation_identifier", lambda name=middleware: name)
+        given = {"output_folder": str(world.folder), "name": f"bag_{number}"}
+        parameters = [Parameter(name, value=value) for name, value in given.items()]
+        node = Recorder(context=world.context, parameter_overrides=parameters)
+        try:
+            info = {"received_timestamp": received, "source_timestamp": sent}
+            node._keep(node._recorded["/joint_states"], state(1), info)
+        finally:
+            node.close()
+            node.destroy_node()
+        (message,) = find_bag(node.bag).messages()
+        assert (message.log_time_ns, message.publish_time_ns) == kept, (middleware, received, sent)
 
 
 def test_diagnostics_tell_what_is_received_and_missed(world):

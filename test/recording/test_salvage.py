@@ -10,6 +10,7 @@ from rosbags.rosbag2 import Reader, StoragePlugin
 
 from ttdm_ros.errors import BagError
 from ttdm_ros.recording.bag import find_bag
+from ttdm_ros.recording.mcap_file import McapFile
 from ttdm_ros.recording.qos import Qos
 from ttdm_ros.recording.reader import read_bag
 from ttdm_ros.recording.salvage import salvage
@@ -175,6 +176,33 @@ def test_a_split_bag_that_was_killed_becomes_one_file_without_copies(killed_file
     report = salvage(killed)
     assert [file.name for file in report.output.glob("*.mcap")] == ["killed_salvaged_0.mcap"]
     assert read_rows(report.output) == example.rows
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+@pytest.mark.parametrize("size", [0, 4096])
+def test_a_file_of_a_split_bag_without_content_costs_only_itself(killed_file, number, size):
+    killed = killed_file(split_duration=0.3)
+    lost = killed / f"killed_{number}.mcap"
+    others = [list(McapFile(file).messages()) for file in sorted(killed.glob("*.mcap")) if file != lost]
+    lost.write_bytes(bytes(size))
+    with pytest.raises(BagError, match=rf"killed_{number}.mcap is not whole .*; run `ttdm salvage"):
+        read_bag(killed)
+    report = salvage(killed)
+    assert f"killed_{number}.mcap: it does not begin as an MCAP file, and nothing is read" in report.problems
+    assert report.dropped_bytes >= size
+    saved = read_rows(report.output)
+    kept = [tuple(row) for rows in others for row in rows]
+    # But for the time at which files copied them: messages that were latched stand in the first file that has them.
+    assert {row[:2] + row[3:] for row in saved} == {row[:2] + row[3:] for row in kept}
+    assert [row for row in saved if row[0] == "/joint_states"] == [row for row in kept if row[0] == "/joint_states"]
+
+
+def test_a_split_bag_of_files_without_content_is_refused(killed_file):
+    killed = killed_file(split_duration=0.3)
+    for file in killed.glob("*.mcap"):
+        file.write_bytes(bytes(100))
+    with pytest.raises(BagError, match="holds no message that could be saved"):
+        salvage(killed)
 
 
 def test_the_recorders_summary_is_kept(tmp_path, messages):

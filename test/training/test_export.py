@@ -269,6 +269,13 @@ def test_samples_that_were_not_solved_are_kept_out_and_counted(tmp_path):
     assert not ChunkFile(path=tmp_path / "absent", samples=4, p=2).is_there
 
 
+def test_a_disk_that_takes_no_chunk_is_told_in_a_sentence(tmp_path):
+    g, gradient = np.zeros((1, 2, 7, 14)), np.zeros((1, 2, 14))
+    content = SampleSensitivities(p=2, g=g, value_gradient=gradient, good=np.array([True]), reasons={})
+    with pytest.raises(SensitivityError, match=r"cannot be written \(No such file or directory\); make room"):
+        ChunkFile(path=tmp_path / "gone" / "chunk", samples=1, p=2).write(content)
+
+
 def test_gauss_newton_sensitivities_are_close_where_the_arm_bends_little(settings, bag, tmp_path):
     exact = export([bag], settings, tmp_path / "exact", jobs=1)
     other = export([bag], replaced(settings, hessian="gauss_newton"), tmp_path / "gauss_newton", jobs=1)

@@ -142,6 +142,17 @@ def test_a_clock_that_is_set_back_is_refused(panda, motion, mcap, monkeypatch):
         read_motion(mcap(rows), panda, Store(), seconds=0.2)
 
 
+@pytest.mark.parametrize("seconds", [0.2, 20.0])
+def test_a_clock_that_is_set_back_by_less_than_messages_may_be_late_is_refused_too(panda, motion, mcap, seconds):
+    rows = []
+    for topic, data, received in motion.messages():
+        if topic == STATES and received - START_NS > 10**9:
+            data = with_stamp(data, received - 300_000_000)
+        rows.append((topic, data, received))
+    with pytest.raises(BagError, match=r"joint states in .* jump back and go on from there; record again"):
+        read_motion(mcap(rows), panda, Store(), seconds=seconds)
+
+
 def test_commands_of_another_width_in_a_later_piece_are_refused(panda, motion, mcap, command):
     rows = motion.messages()
     rows[-4:] = [(row[0], command(np.zeros(9)) if row[0] == COMMANDS else row[1], row[2]) for row in rows[-4:]]

@@ -83,10 +83,37 @@ def test_one_stamp_from_the_future_holds_nothing_up():
     np.testing.assert_array_equal(found, np.sort(stamp))
 
 
-def test_a_clock_that_was_set_back_is_noticed():
-    stamp = np.arange(0, 60 * SECOND, SECOND // 10)
+@pytest.mark.parametrize("piece", [50, 600])
+@pytest.mark.parametrize("seconds", [3, 30])
+@pytest.mark.parametrize("rate", [10, 500])
+@pytest.mark.parametrize("received_too", [False, True])
+def test_a_clock_that_was_set_back_is_noticed(piece, seconds, rate, received_too):
+    stamp = np.arange(0, 60 * SECOND, SECOND // rate)
     received = stamp.copy()
-    stamp[400:] -= 30 * SECOND
+    stamp[40 * rate :] -= seconds * SECOND
     ordering = Ordering(1)
-    in_pieces(ordering, stamp, received, np.zeros((len(stamp), 1)), range(0, len(stamp) + 1, 50))
+    rows = piece * rate // 10
+    came = stamp if received_too else received
+    in_pieces(ordering, stamp, came, np.zeros((len(stamp), 1)), range(0, len(stamp) + 1, rows))
     assert ordering.has_jumped
+
+
+def test_a_step_back_of_a_fraction_of_a_second_is_noticed():
+    stamp = np.arange(0, 60 * SECOND, SECOND // 500)
+    received = stamp.copy()
+    stamp[10_000:] -= SECOND // 5
+    ordering = Ordering(1)
+    ordering.add(stamp, received, np.zeros((len(stamp), 1)))
+    assert ordering.has_jumped
+
+
+def test_a_clock_that_stands_or_a_few_stamps_that_are_wrong_are_no_set_back_clock():
+    stamp = np.arange(0, 60 * SECOND, SECOND // 500)
+    received = stamp.copy()
+    stamp[5_000:6_000] = stamp[5_000]  # a simulation that was paused
+    stamp[1_000:10_000:3_000] = 10**18
+    stamp[20_000:20_060] = 0
+    stamp[25_000:25_010] -= 4 * SECOND
+    ordering = Ordering(1)
+    ordering.add(stamp, received, np.zeros((len(stamp), 1)))
+    assert not ordering.has_jumped

@@ -1,12 +1,8 @@
 """From bags to bundles."""
 
-import json
-
 import numpy as np
 import pytest
 
-from ttdm_ros import cli
-from ttdm_ros.commands.executables import without_ros_arguments
 from ttdm_ros.config import load
 from ttdm_ros.dynamics.bundle import DESCRIPTION, Description, load_model, save_model
 from ttdm_ros.dynamics.model import PredictionModel
@@ -81,6 +77,18 @@ def test_copies_of_a_bag_train_the_same_model(job, motion, mcap, sqlite, tmp_pat
     assert len(found) == 1
 
 
+def test_a_bag_that_is_given_with_its_copy_counts_once(job, motion, sqlite, tmp_path):
+    told = []
+    once = train_from_bags(job(out=tmp_path / "once"))
+    (bag,) = job().bags
+    copy = sqlite(motion.messages())
+    outcome = train_from_bags(job(bags=(bag, copy, bag)), announce=told.append)
+    assert [each.path for each in outcome.bags] == [bag]
+    assert [each.model.fingerprint for each in outcome.models] == [each.model.fingerprint for each in once.models]
+    told = [sentence for sentence in told if "left out" in sentence]
+    assert told == [f"{path} holds the same motion as {bag} and is left out" for path in (copy, bag)]
+
+
 def test_how_large_the_parts_are_that_are_worked_on_changes_no_model(job, tmp_path, monkeypatch):
     weightings = ("mse", "variance", "sensitivity", "value_gradient")
     whole = train_from_bags(job(weightings=weightings))
@@ -143,15 +151,12 @@ def test_sensitivities_of_another_job_are_refused_and_nothing_is_written(job, tm
 
 
 def test_an_interrupted_job_goes_on_and_ends_the_same(job, tmp_path):
-    class LeftError(Exception):
-        pass
-
-    def leave(progress):
+    def leave_late(progress):
         if progress.stage == "fine-tuning" and progress.step >= 10:
             raise LeftError
 
     with pytest.raises(LeftError):
-        train_from_bags(job(), on_training=leave)
+        train_from_bags(job(), on_training=leave_late)
     stages = []
     resumed = train_from_bags(job(), on_training=lambda progress: stages.append((progress.stage, progress.step)))
     whole = train_from_bags(job(out=tmp_path / "whole"))
@@ -159,49 +164,51 @@ def test_an_interrupted_job_goes_on_and_ends_the_same(job, tmp_path):
     assert len(stages) < 9
 
 
-def test_the_command_trains_and_reports(job, motion, mcap, tmp_path, capsys):
-    bag, out = mcap(motion.messages(), "other"), tmp_path / "trained"
-    settings, model = tmp_path / "mpc.yaml", tmp_path / "nominal"
-    settings.write_text("horizon: 8\n")
-    save_model(PredictionModel.nominal(ModelSpecification(hidden=(8,))), model)
-    problem = ["--mpc", str(settings), "--model", str(model), "--jobs", "1"]
-    arguments = [str(bag), "--p", "2", "--spacing", "12", *problem]
-    sizes = ["--weighting", "mse,sensitivity", "--hidden", "8", "--base-steps", "20", "--steps", "10"]
-    assert cli.main(["sensitivities", *arguments, "--out", str(tmp_path / "s")]) == 0
-    assert "solved" in capsys.readouterr().out
-    code = cli.main(["train", *arguments, *sizes, "--sensitivities", str(tmp_path / "s"), "--out", str(out)])
-    shown = capsys.readouterr()
-    assert code == 0, shown.err
-    assert f"model    {out / 'sensitivity'}" in shown.out
-    content = json.loads((out / "training.json").read_text())
-    assert [each["weighting"] for each in content["models"]] == ["mse", "sensitivity"]
-    page = (out / "report.html").read_text()
-    assert page.count("<svg") == 5
-    assert "What matters, by joint" in page
-    assert cli.main(["info", str(out / "sensitivity")]) == 0
-    assert cli.main(["info", str(tmp_path / "s")]) == 0
-    told = capsys.readouterr().out
-    assert "sensitivity" in told
-    assert "14-8-7 tanh" in told
+class LeftError(Exception):
+    """Stands in for whatever ends a process."""
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["--weighting", "good"], "no weighting 'good'"),
-        (["--hidden", "many"], "hidden"),
-        (["--inputs", "tau,q"], "inputs must be some of q, v, tau in this order"),
-        (["--p", "9"], "'p'"),
-    ],
-)
-def test_wrong_settings_are_one_sentence(motion, mcap, tmp_path, capsys, arguments, told):
-    code = cli.main(["train", str(mcap(motion.messages())), *arguments, "--out", str(tmp_path / "out")])
-    shown = capsys.readouterr()
-    assert code == 1
-    assert told in shown.err
-    assert shown.err.count("\n") == 1
+def leave(*arguments, **options):
+    raise LeftError
 
 
-def test_executables_leave_out_what_a_launch_file_adds():
-    assert without_ros_arguments(["bag", "--ros-args", "-r", "__node:=a"]) == ["bag"]
-    assert without_ros_arguments(["bag", "--ros-args", "-p", "a:=1", "--", "--p", "4"]) == ["bag", "--p", "4"]
+def test_a_job_that_is_interrupted_between_its_bundles_goes_on_and_ends_the_same(job, tmp_path, monkeypatch):
+    written = []
+
+    def save_some(model, folder, **content):
+        if len(written) == 2:
+            raise LeftError
+        written.append(folder)
+        save_model(model, folder, **content)
+
+    with monkeypatch.context() as patch, pytest.raises(LeftError):
+        patch.setattr("ttdm_ros.training.pipeline.save_model", save_some)
+        train_from_bags(job())
+    times = [(folder / DESCRIPTION).stat().st_mtime_ns for folder in written]
+    resumed = train_from_bags(job())
+    assert [(folder / DESCRIPTION).stat().st_mtime_ns for folder in written] == times
+    whole = train_from_bags(job(out=tmp_path / "whole"))
+    for mine, other in zip([*resumed.checkpoints, *resumed.models], [*whole.checkpoints, *whole.models], strict=True):
+        assert load_model(mine.folder).fingerprint == mine.model.fingerprint == other.model.fingerprint
+    assert not list(resumed.job.out.glob(".*"))
+
+
+def test_a_job_whose_report_cannot_be_written_goes_on_at_its_end(job):
+    with pytest.raises(LeftError):
+        train_from_bags(job(weightings=("mse",)), on_outcome=leave)
+    stages, outcomes = [], []
+    resumed = train_from_bags(
+        job(weightings=("mse",)), on_training=lambda look: stages.append(look.stage), on_outcome=outcomes.append
+    )
+    assert outcomes == [resumed]
+    assert len(stages) == 2  # the last look of each stage
+    with pytest.raises(BundleError, match="holds a model already"):
+        train_from_bags(job(weightings=("mse",)))
+
+
+def test_bundles_of_another_job_that_was_interrupted_are_refused_before_anything_is_trained(job):
+    with pytest.raises(LeftError):
+        train_from_bags(job(weightings=("mse",)), on_outcome=leave)
+    other = job(weightings=("mse",), config=QUICK.model_copy(update={"rate": 1e-3}))
+    with pytest.raises(BundleError, match="holds a model already"):
+        train_from_bags(other, on_training=leave)

@@ -1,18 +1,20 @@
 """The trainer on a small problem whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ttdm_ros.dynamics.nominal import nominal_batch
 from ttdm_ros.dynamics.specification import ModelSpecification
-from ttdm_ros.errors import ConfigError
+from ttdm_ros.errors import ConfigError, StorageError
 from ttdm_ros.training.config import TrainingConfig
 from ttdm_ros.training.dataset import cut, spaced_starts
 from ttdm_ros.training.metrics import measure, measure_nominal
 from ttdm_ros.training.resume import ResumeFile
 from ttdm_ros.training.sensitivities import SampleSensitivities
 from ttdm_ros.training.trainer import fine_tune, train_base
-from ttdm_ros.training.weightings import find_weighting, weightings
+from ttdm_ros.training.weightings import Factors, Mse, find_weighting, weightings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -153,6 +155,30 @@ def test_without_sensitivities_a_weighting_that_needs_them_is_refused(base, wind
         tune(base, windows, None, panda, ["sensitivity"])
 
 
+@pytest.mark.parametrize("names", [["sensitivity"], ["variance"]], ids=str)
+@pytest.mark.parametrize("purpose", ["training", "validation"])
+def test_without_one_solved_sample_nothing_is_tuned(base, windows, sensitivities, panda, names, purpose):
+    unsolved = replace(sensitivities, good=sensitivities.good & ~getattr(windows, purpose))
+    with pytest.raises(ConfigError, match=rf"no sample for {purpose} has sensitivities .*; record for longer"):
+        tune(base, windows, unsolved, panda, names)
+
+
+def test_errors_without_sensitivities_are_measured_and_cost_nothing_that_is_known(base, windows, sensitivities, panda):
+    unsolved = replace(sensitivities, good=sensitivities.good & ~windows.validation)
+    for metrics in measure(base.models, windows, nominal_batch(panda), unsolved):
+        assert metrics.cost is None
+        assert metrics.explained > 0.3
+
+
+def test_a_checkpoint_whose_errors_cost_no_finite_number_is_refused(base, windows, panda):
+    class Endless(Mse):  # has no name of its own: it would be among the weightings of other tests
+        def factors(self, context):
+            return Factors(diagonal=np.full((1, context.p, 14), 1e30))  # its square is too large in single precision
+
+    with pytest.raises(ConfigError, match="no finite number for mse_0; lower base_rate"):
+        fine_tune(base.models, [Endless()], windows, None, nominal_batch(panda), SMALL)
+
+
 class StopError(Exception):
     pass
 
@@ -182,6 +208,12 @@ def test_the_state_of_another_training_is_not_taken(tmp_path, base, windows):
     assert ResumeFile(path, "two").read() is None
     path.write_bytes(b"not a state")
     assert ResumeFile(path, "one").read() is None
+
+
+def test_a_disk_that_takes_no_state_is_told_in_a_sentence(tmp_path, windows):
+    resume = ResumeFile(tmp_path / "gone" / "state", "key")
+    with pytest.raises(StorageError, match=r"cannot be written \(No such file or directory\); make room"):
+        train_base(windows, SMALL, [0], resume=resume)
 
 
 @pytest.mark.parametrize("specification", [{"structure": "full"}, {"inputs": ("q", "v", "tau")}], ids=str)

@@ -41,6 +41,17 @@ def positive_float(text: str) -> float:
     return number
 
 
+def finite_float(text: str) -> float:
+    """Read a finite number; the settings tell its range."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not abs(number) < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number")
+    return number
+
+
 def share(text: str) -> float:
     """Read a number from 0 up to, but not including, 1."""
     try:

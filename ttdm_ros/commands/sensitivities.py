@@ -28,16 +28,19 @@ def run(given: argparse.Namespace) -> int:
     from ttdm_ros.commands.progress import ProgressDisplay
     from ttdm_ros.commands.training_arguments import arm_of, mpc_of, sampling_of
     from ttdm_ros.dynamics.bundle import load_model
-    from ttdm_ros.training.bag_data import read_bag_data
+    from ttdm_ros.training.bag_data import read_bags
+    from ttdm_ros.training.config import TrainingConfig
     from ttdm_ros.training.export import ExportSettings, export
+    from ttdm_ros.training.store import Store
 
     arm, model, mpc = arm_of(given), load_model(given.model), mpc_of(given)
-    sampling = sampling_of(given, mpc)
+    sampling, p = sampling_of(given, mpc), given.p or TrainingConfig().p
     settings = ExportSettings(
-        arm=arm, model=model, p=given.p, sampling=sampling, mpc=mpc, hessian=given.hessian, method=given.method
+        arm=arm, model=model, p=p, sampling=sampling, mpc=mpc, hessian=given.hessian, method=given.method
     )
-    bags = [read_bag_data(bag, arm, sampling, namespace=given.namespace) for bag in given.bag]
+    store = Store(given.out)
     with ProgressDisplay() as display:
+        bags = read_bags(given.bag, arm, sampling, namespace=given.namespace, store=store, announce=display.announce)
         result = export(
             bags,
             settings,
@@ -46,6 +49,7 @@ def run(given: argparse.Namespace) -> int:
             executor=given.executor,
             on_progress=display.on_export,
             announce=display.announce,
+            store=store,
         )
     others = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in result.reasons.items())
     print(f"solved   {int(result.good.sum())} of {len(result.good)} samples" + (f"; left out: {others}" * bool(others)))

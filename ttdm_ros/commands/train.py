@@ -59,9 +59,17 @@ def run(given: argparse.Namespace) -> int:
             display.on_training(progress)
             log.on_training(progress)
 
-        outcome = train_from_bags(job, on_export=display.on_export, on_training=on_training, announce=display.announce)
-    write_training_report(outcome, given.out / "report.html")
-    write_summary(outcome, given.out / "training.json")
+        def on_outcome(outcome: Any) -> None:
+            write_training_report(outcome, given.out / "report.html")
+            write_summary(outcome, given.out / "training.json")
+
+        outcome = train_from_bags(
+            job,
+            on_export=display.on_export,
+            on_training=on_training,
+            on_outcome=on_outcome,
+            announce=display.announce,
+        )
     display.console.print(as_table(outcome))
     for folder in outcome.bundles:
         print(f"model    {folder}")
@@ -107,9 +115,7 @@ def _config(given: argparse.Namespace) -> Any:
     inputs = None if given.inputs is None else _split(given.inputs)
     network = {"hidden": hidden, "inputs": inputs, "structure": given.structure}
     content["specification"] |= {key: value for key, value in network.items() if value is not None}
-    content |= {"p": given.p} | {
-        key: value for key in ("steps", "base_steps") if (value := getattr(given, key)) is not None
-    }
+    content |= {key: value for key in ("p", "steps", "base_steps") if (value := getattr(given, key)) is not None}
     return parse(content, TrainingConfig, "arguments")
 
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttdm_ros.commands.arguments import add_robot, positive_float, positive_int
+from ttdm_ros.commands.arguments import add_robot, finite_float, positive_int
 
 if TYPE_CHECKING:
     from ttdm_ros.mpc.config import MpcConfig
@@ -17,16 +17,16 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag", nargs="+", type=Path, metavar="BAG", help="bag folders, or single .mcap or .db3 files")
     add_robot(parser, default="panda", default_text="panda")
     parser.add_argument("--namespace", help="namespace of the topics (default: the only one in a bag)")
-    parser.add_argument("--p", type=positive_int, default=4, help="steps of the rollouts (default: %(default)s)")
+    parser.add_argument("--p", type=positive_int, metavar="N", help="steps of the rollouts (default: 4)")
     parser.add_argument(
         "--spacing", type=positive_int, metavar="N", help="rollouts start at every Nth sample of 4 ms (default: 2)"
     )
     parser.add_argument(
-        "--delay", type=positive_float, metavar="SECONDS", help="from a command to its effect (default: 0.003)"
+        "--delay", type=finite_float, metavar="SECONDS", help="from a command to its effect (default: 0.003)"
     )
     parser.add_argument(
         "--robot-delay",
-        type=positive_float,
+        type=finite_float,
         metavar="SECONDS",
         help="the same for torque that a Franka arm says it applied, from the arm's own stamp (default: 0.0005)",
     )

@@ -2,13 +2,14 @@
 
 import difflib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import yaml
 from pydantic import Field
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from ttdm_ros.config import Config, load
 from ttdm_ros.dynamics.model import NORMALISATION, Layer, PredictionModel
@@ -99,13 +100,13 @@ def save_model(
 ) -> None:
     """Write a bundle into a new folder, or one that holds no bundle yet.
 
-    The description is written last: a folder without one is no bundle, whatever interrupted the writing.
+    The bundle is there whole or not at all, whatever interrupts the writing.
 
     Raises:
         BundleError: there is a bundle already, ``provenance`` or ``metrics`` hold what YAML cannot express, or the
             folder cannot be written.
     """
-    if (folder / DESCRIPTION).exists() or (folder / WEIGHTS).exists():
+    if holds_model(folder):
         raise BundleError(f"{folder} holds a model already; choose another folder, or move it away")
     description = Description(
         robot=model.robot,
@@ -121,13 +122,32 @@ def save_model(
             f"provenance or metrics of the model cannot be written as YAML ({error}); use texts, numbers and lists"
         ) from error
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: np.ascontiguousarray(value) for name, value in model.tensors().items()}, folder / WEIGHTS)
-        (folder / DESCRIPTION).write_text(text, encoding="utf-8")
+        _write(folder, save({name: np.ascontiguousarray(value) for name, value in model.tensors().items()}), text)
     except OSError as error:
         raise BundleError(
             f"the model cannot be written to {folder} ({error.strerror}); choose another folder"
         ) from error
+
+
+def holds_model(folder: Path) -> bool:
+    """Return whether a folder holds a bundle, or a file of one."""
+    return (folder / DESCRIPTION).exists() or (folder / WEIGHTS).exists()
+
+
+def _write(folder: Path, weights: bytes, description: str) -> None:
+    """Write both files into a hidden folder, and bring them to their place from there."""
+    is_there = folder.is_dir()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".ttdm_", dir=folder if is_there else folder.parent) as hidden:
+        made = Path(hidden) / "bundle"  # has the usual rights, which the hidden folder has not
+        made.mkdir()
+        (made / WEIGHTS).write_bytes(weights)
+        (made / DESCRIPTION).write_text(description, encoding="utf-8")
+        if is_there:
+            for name in (WEIGHTS, DESCRIPTION):
+                (made / name).rename(folder / name)
+        else:
+            made.rename(folder)
 
 
 def _read_tensors(path: Path) -> dict[str, np.ndarray]:

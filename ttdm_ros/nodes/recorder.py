@@ -22,6 +22,7 @@ from rclpy.clock_type import ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import get_rmw_implementation_identifier
 
 from ttdm_ros import topics
 from ttdm_ros.config import parse
@@ -35,6 +36,7 @@ from ttdm_ros.recording.writer import BagWriter
 _DRAIN_PERIOD = 0.01  # [s]
 _DISCOVERY_PERIOD = 0.25  # [s]
 _REPORT_PERIOD = 1.0  # [s]
+_TELLS_NO_RECEPTION = "rmw_cyclonedds_cpp"  # what it gives as the time of reception is that of the taking, or nothing
 _LAST_WORDS = 15  # times that a failure is published before the node ends
 
 
@@ -69,6 +71,7 @@ class Recorder(Node):
         super().__init__("recorder", **node_arguments)
         self.failure: str | None = None
         self._config = self._read_parameters()
+        self._tells_reception = get_rmw_implementation_identifier() != _TELLS_NO_RECEPTION
         self._clock_history = ClockHistory() if self.get_parameter("use_sim_time").value else None
         self._recorded: dict[str, _Recorded] = {}
         self._awaited: set[str] = set()
@@ -168,8 +171,9 @@ class Recorder(Node):
         # Without the publisher's identity (older rclpy) numbers of several publishers cannot be told apart.
         if number and (publisher or len(topic.source.offers) == 1) and not topic.counter.is_new(publisher, number):
             return
-        received_ns = info.get("received_timestamp") or time.time_ns()
-        sent_ns = info.get("source_timestamp") or received_ns
+        sent_ns = info.get("source_timestamp") or 0
+        received_ns = (info.get("received_timestamp") if self._tells_reception else 0) or sent_ns or time.time_ns()
+        sent_ns = sent_ns or received_ns
         if self._clock_history is not None:
             if topic.source.name == topics.CLOCK:
                 self._clock_history.note(received_ns, data)

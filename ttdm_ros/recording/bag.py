@@ -52,7 +52,7 @@ class Bag:
             return
         last: dict[str, RawMessage] = {}
         for path in self.files:
-            file = McapFile(path)
+            file = McapFile(path, one_of_several=len(self.files) > 1)
             for message in without_copies(file, last):
                 if message.topic not in self.topics:
                     self._learn_topics(file)

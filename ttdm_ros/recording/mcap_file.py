@@ -69,9 +69,16 @@ class McapFile:
         problem: what is wrong, in words; empty if nothing is.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open nothing yet; ``messages`` does."""
+    def __init__(self, path: Path, *, one_of_several: bool = False) -> None:
+        """Open nothing yet; ``messages`` does.
+
+        Args:
+            path: the file.
+            one_of_several: it is a file of a bag that has others: if it is no MCAP file, it is damaged as a whole. A
+                machine that lost its power leaves files without content, or of zeros.
+        """
         self.path = path
+        self._one_of_several = one_of_several
         self.channels: dict[int, Channel] = {}
         self.metadata: dict[str, dict[str, str]] = {}
         self.library = ""
@@ -84,13 +91,16 @@ class McapFile:
         """Yield every message that can be read, in the order it was written.
 
         Raises:
-            BagError: the file cannot be opened or is no MCAP file.
+            BagError: the file cannot be opened, or is no MCAP file and all there is of its bag.
         """
         self.whole, self.dropped_bytes, self.problem = False, 0, ""
         try:
             with self.path.open("rb") as file:
                 if file.read(len(MAGIC)) != MAGIC:
-                    raise BagError(f"{self.path} is not an MCAP file; give a bag folder, or a .mcap or .db3 file")
+                    if not self._one_of_several:
+                        raise BagError(f"{self.path} is not an MCAP file; give a bag folder, or a .mcap or .db3 file")
+                    self._damaged(self.path.stat().st_size, "it does not begin as an MCAP file, and nothing is read")
+                    return
                 with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                     yield from self._walk_file(content)
         except OSError as error:

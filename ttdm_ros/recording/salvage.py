@@ -53,7 +53,8 @@ def salvage(path: Path | str, output: Path | str | None = None) -> SalvageReport
 
     All records and checksums are read. A chunk that is cut gives the messages before the cut (compressed ones by whole
     blocks of their compression); a chunk in the middle that fails its checksum is left out. Quality of service, type
-    definitions, publish times and sequence numbers are kept.
+    definitions, publish times and sequence numbers are kept. Of a bag of several files, those that are empty or hold no
+    MCAP records are left out.
 
     Args:
         path: a bag folder, with or without metadata.yaml, or one ``.mcap`` file.
@@ -63,7 +64,8 @@ def salvage(path: Path | str, output: Path | str | None = None) -> SalvageReport
         BagError: no MCAP bag is there, nothing in it can be saved, or the output exists or cannot be written.
     """
     source = Path(path).expanduser()
-    files = [McapFile(file) for file in _mcap_files(source)]
+    paths = _mcap_files(source)
+    files = [McapFile(path, one_of_several=len(paths) > 1) for path in paths]
     counts, duration = _survey(files)
     problems = [f"{file.path.name}: {file.problem}" for file in files if file.problem]
     if source.is_dir() and not (source / metadata.FILE_NAME).exists():

@@ -1,6 +1,6 @@
 """What training takes out of a bag: unbroken motion on a uniform grid, and a hash of all that it is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,40 @@ class BagData:
     """Hash of states, torques and references as decoded: equal for every copy of a recording, in whatever format."""
     trajectories: tuple[Trajectory, ...]
     """Unbroken parts, in the order of time."""
+
+
+def read_bags(
+    paths: Iterable[Path],
+    arm: Arm,
+    sampling: SamplingConfig,
+    *,
+    namespace: str | None = None,
+    store: Store | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> tuple[BagData, ...]:
+    """Read bags, each recording once: of a bag and its copies, only the first that was given is taken.
+
+    Trained on and validated with, the same samples would make a validation loss of training data.
+
+    Args:
+        paths: bag folders, or single ``.mcap`` or ``.db3`` files.
+        arm: what was recorded.
+        sampling: steps and delay.
+        namespace: of the topics; found by itself if a bag holds only one.
+        store: where the motion is kept; the system's folder for temporary files if left out.
+        announce: told, in a sentence, of every bag that is left out.
+
+    Raises:
+        BagError: see ``read_bag_data``.
+        StorageError: there is no room for the motion.
+    """
+    bags: dict[str, BagData] = {}
+    for path in paths:
+        bag = read_bag_data(path, arm, sampling, namespace=namespace, store=store)
+        first = bags.setdefault(bag.fingerprint, bag)
+        if first is not bag and announce is not None:
+            announce(f"{path} holds the same motion as {first.path} and is left out")
+    return tuple(bags.values())
 
 
 def read_bag_data(

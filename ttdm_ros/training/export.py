@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ttdm_ros import __version__
 from ttdm_ros.dynamics.model import PredictionModel
+from ttdm_ros.errors import BagError
 from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.systems.arm import Arm
 from ttdm_ros.training.bag_data import BagData
@@ -108,10 +109,13 @@ def export(
         store: where the sensitivities are kept while they are in use; on the file system of the folder if left out.
 
     Raises:
+        BagError: there is no sample in any of the bags.
         SensitivityError: the folder holds something else or cannot be written, a process was killed, or there is no
             Ray or no cluster.
         SolverError: acados or a compiler is missing.
     """
+    if not any(len(starts) for bag in bags for starts in settings.starts(bag.trajectories)):
+        raise BagError("there is no sample to take sensitivities of; record the arm while it is driven, for longer")
     write_manifest(folder, settings.manifest)
     chunks = list(_chunks(bags, settings, folder))
     distinct = {chunk.file.path: chunk for chunk in chunks}.values()  # a bag may be given twice

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ttdm_ros.dynamics.bundle import DESCRIPTION
+from ttdm_ros.dynamics.bundle import holds_model
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.errors import BundleError, ConfigError
 from ttdm_ros.mpc.config import MpcConfig
@@ -19,6 +19,7 @@ class TrainingJob:
     """What is to be trained, of what, and where it goes."""
 
     bags: tuple[Path, ...]
+    """A bag that is given twice, or with a copy of it, counts once."""
     arm: Arm
     out: Path
     """Folder of the bundles, a folder each; sensitivities and the state of a running training are kept there too."""
@@ -54,11 +55,16 @@ class TrainingJob:
         parts = (self.name, kind, f"s{seed}" if len(self.seeds) > 1 else "")
         return self.out / "_".join(part for part in parts if part)
 
+    @property
+    def states(self) -> tuple[Path, Path]:
+        """Return the files of a training that is under way: its checkpoints' and its fine-tuning's."""
+        return self.out / ".one_step.state", self.out / ".fine_tuning.state"
+
     def check(self) -> list[Weighting]:
         """Refuse what would fail only after minutes of work, and return the weightings.
 
         Raises:
-            BundleError: a bundle of that name is there already.
+            BundleError: a bundle of that name is there already, and no training under way that may have written it.
             ConfigError: a weighting is not known or named twice, or settings do not fit each other.
         """
         weightings = [find_weighting(name) for name in self.weightings]
@@ -72,8 +78,17 @@ class TrainingJob:
                 f"samples have a step of {self.sampling.dt} s and the problem's grid one of {self.mpc.dt} s; "
                 "set both to the same"
             )
+        if not any(state.exists() for state in self.states):
+            self.check_folders()
+        return weightings
+
+    def check_folders(self) -> None:
+        """Refuse folders that hold a model.
+
+        Raises:
+            BundleError: a bundle of that name is there already.
+        """
         folders = [self.bundle(name, seed) for name in self.weightings for seed in self.seeds]
         for folder in [*folders, *(self.checkpoint(seed) for seed in self.seeds)]:
-            if (folder / DESCRIPTION).exists():
+            if holds_model(folder):
                 raise BundleError(f"{folder} holds a model already; choose another folder or name, or move it away")
-        return weightings

@@ -29,7 +29,7 @@ class PredictionMetrics:
     explained: float
     """Share of the acceleration's square that the nominal arm leaves over and the model explains; 1 is all."""
     cost: float | None
-    """Mean of ½ ‖Σ_k G_k ε_k‖²: what the errors cost the closed loop; None without sensitivities."""
+    """Mean of ½ ‖Σ_k G_k ε_k‖²: what the errors cost the closed loop; None where no sample has sensitivities."""
 
     def plain(self) -> dict[str, Any]:
         """Return the figures for a bundle's description."""
@@ -54,7 +54,9 @@ def measure(
 ) -> list[PredictionMetrics]:
     """Measure models of one specification and normalisation on the validation samples."""
     usable = windows.validation if sensitivities is None else windows.validation & sensitivities.good
-    rows = np.flatnonzero(usable if usable.any() else windows.validation)
+    if not usable.any():  # the errors can be told nevertheless, their cost cannot
+        usable, sensitivities = windows.validation, None
+    rows = np.flatnonzero(usable)
     rollouts = Rollouts(windows, NetworkStack(models), nominal, method="exact")
     squares, missing, cost = np.zeros((len(models), windows.p, 14)), np.zeros(len(models)), np.zeros(len(models))
     left_over = 0.0

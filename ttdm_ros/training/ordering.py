@@ -1,5 +1,6 @@
 """Messages in the order of their stamps, although they arrive in another one and never lie in memory all together."""
 
+from heapq import heappush, heapreplace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ Stamps = NDArray[np.int64]
 
 LATEST = 5.0  # a message that comes later than this is left out [s]
 MOST_LATE = 0.01  # a larger share of such messages is no accident
+HIGHEST = 5  # a row is behind if so many before it have later stamps: single stamps from the future count for nothing
+BEHIND = 20  # so many rows one after the other that are behind, and in order, are no messages that come late,
+GOES_ON = 0.1  # if they last so long [s]
 
 
 class Ordering:
@@ -30,6 +34,7 @@ class Ordering:
     def __init__(self, width: int) -> None:
         """Start empty, for rows of ``width`` numbers."""
         self.count = self.late = 0
+        self._course = _Course()
         self._last = np.iinfo(np.int64).min  # stamp of the last row that was passed on
         self._stamp, self._received = np.zeros((2, 0), dtype=np.int64)
         self._values = np.zeros((0, width))
@@ -46,6 +51,7 @@ class Ordering:
             Stamps (m,) and rows (m, width) that are in order for good.
         """
         self.count += len(stamp)
+        self._course.add(stamp, received)
         self.late += int((stamp < self._last).sum())
         new = stamp > self._last
         stamp = np.concatenate([self._stamp, stamp[new]])
@@ -71,8 +77,40 @@ class Ordering:
 
     @property
     def has_jumped(self) -> bool:
-        """Whether so many rows were late that the clock of the stamps must have been set back."""
-        return self.late > MOST_LATE * self.count
+        """Whether the clock of the stamps must have been set back: they went on from an earlier time, or many are late.
+
+        Late rows alone do not tell: what was set back by less than ``LATEST`` would be sorted among the rows before.
+        """
+        return self._course.is_set_back or self.late > MOST_LATE * self.count
+
+
+class _Course:
+    """The stamps of a topic in the order in which they came.
+
+    Rows that come late have rows in time about them, or come in disorder, or all at once. Where a clock was set back,
+    or a simulation started anew, all rows are behind for as long as it was set back by, and go on as those before did.
+    """
+
+    def __init__(self) -> None:
+        self.is_set_back = False
+        self._highest: list[int] = []  # stamps, as a heap
+        self._behind = self._last = 0  # rows in a row, and the stamp of the last one
+        self._begin = 0, 0  # of the first one: stamp and time of reception
+
+    def add(self, stamp: Stamps, received: Stamps) -> None:
+        highest = self._highest
+        for at, came in zip(stamp.tolist(), received.tolist(), strict=True):
+            if len(highest) < HIGHEST:
+                heappush(highest, at)
+            elif at >= highest[0]:
+                heapreplace(highest, at)
+                self._behind = 0
+            else:
+                if not self._behind or at < self._last:
+                    self._behind, self._begin = 0, (at, came)
+                self._behind, self._last = self._behind + 1, at
+                lasted = min(at - self._begin[0], came - self._begin[1])
+                self.is_set_back |= self._behind >= BEHIND and lasted >= 1e9 * GOES_ON
 
 
 class OrderedColumns:
@@ -103,9 +141,11 @@ class OrderedColumns:
         """
         self._append(*self._ordering.finish())
         if self._ordering.has_jumped:
+            late = self._ordering.late
+            told = f"{late} of {self._ordering.count} come more than {LATEST:g} s too late"
             raise BagError(
-                f"the stamps of the {name} in {path} jump back: {self._ordering.late} of {self._ordering.count} come "
-                f"more than {LATEST:g} s too late; record again without setting a clock or restarting a simulation"
+                f"the stamps of the {name} in {path} jump back{f': {told}' if late else ' and go on from there'}; "
+                "record again without setting a clock or restarting a simulation"
             )
         return self._close()
 

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from ttdm_ros import __version__
-from ttdm_ros.dynamics.bundle import save_model
+from ttdm_ros.dynamics.bundle import DESCRIPTION, load_model, save_model
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.dynamics.nominal import NominalBatch, nominal_batch
 from ttdm_ros.errors import BundleError
-from ttdm_ros.training.bag_data import BagData, read_bag_data
+from ttdm_ros.training.bag_data import BagData, read_bags
 from ttdm_ros.training.dataset import Windows, cut
 from ttdm_ros.training.export import ExportProgress, ExportSettings, export
 from ttdm_ros.training.job import TrainingJob
@@ -66,11 +66,21 @@ def train_from_bags(
     *,
     on_export: Callable[[ExportProgress], None] = lambda progress: None,
     on_training: Callable[[Progress], None] = lambda progress: None,
+    on_outcome: Callable[[TrainingOutcome], None] = lambda outcome: None,
     announce: Callable[[str], None] | None = None,
 ) -> TrainingOutcome:
     """Train models and write a bundle for each.
 
-    A training that was interrupted goes on where it was when the same job is started again.
+    A training that was interrupted goes on where it was when the same job is started again, also if it was while its
+    bundles were written.
+
+    Args:
+        job: what is to be trained.
+        on_export: told how far the sensitivities are.
+        on_training: told how far the training is.
+        on_outcome: given the outcome when all bundles are written, to report it; if this fails, the training counts as
+            interrupted.
+        announce: told, in a sentence, when something has to be compiled, and of bags that are left out as copies.
 
     Raises:
         BagError: a bag cannot be used, or the bags hold too little.
@@ -84,7 +94,7 @@ def train_from_bags(
     if job.config.threads:
         torch.set_num_threads(job.config.threads)
     store = Store(job.out)
-    bags = tuple(read_bag_data(bag, job.arm, job.sampling, namespace=job.namespace, store=store) for bag in job.bags)
+    bags = read_bags(job.bags, job.arm, job.sampling, namespace=job.namespace, store=store, announce=announce)
     trajectories = [trajectory for bag in bags for trajectory in bag.trajectories]
     settings = ExportSettings(
         arm=job.arm,
@@ -95,6 +105,10 @@ def train_from_bags(
         hessian=job.hessian,
         method=job.method,
     )
+    key = _key(job, bags, settings)
+    base_state, tuned_state = (ResumeFile(path, key) for path in job.states)
+    if base_state.read() is None:  # bundles that are there are not of this training
+        job.check_folders()
     nominal = nominal_batch(job.arm)
     config = job.config
     windows = cut(
@@ -120,8 +134,6 @@ def train_from_bags(
             store=store,
         )
     _make_folder(job.out)
-    key = _key(job, bags, settings)
-    base_state, tuned_state = (ResumeFile(job.out / f".{stage}.state", key) for stage in ("one_step", "fine_tuning"))
     base = train_base(
         windows, config, job.seeds, robot=job.arm.name, on_progress=on_training, resume=base_state, store=store
     )
@@ -139,6 +151,7 @@ def train_from_bags(
     )
     outcome = _outcome(job, bags, windows, sensitivities, base, tuned, nominal)
     _save(outcome)
+    on_outcome(outcome)
     for state in (base_state, tuned_state):
         state.remove()
     return outcome
@@ -204,6 +217,8 @@ def _outcome(
 def _save(outcome: TrainingOutcome) -> None:
     best = [*outcome.base.best, *outcome.tuned.best]
     for each, loss in zip([*outcome.checkpoints, *outcome.models], best, strict=True):
+        if (each.folder / DESCRIPTION).exists() and load_model(each.folder).fingerprint == each.model.fingerprint:
+            continue  # written before this training was interrupted
         metrics = {
             **each.metrics.plain(),
             "best_validation_loss": float(f"{loss:.6g}"),

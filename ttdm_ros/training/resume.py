@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from ttdm_ros.errors import StorageError
 from ttdm_ros.training.atomic import replace_file
 
 
@@ -45,13 +46,16 @@ class ResumeFile:
         """Replace the state in one step.
 
         Raises:
-            OSError: the file cannot be written.
+            StorageError: the file cannot be written.
         """
         assert is_dataclass(losses) and not isinstance(losses, type)
         content = {"key": self.key, "step": str(step), "losses": json.dumps(asdict(losses))}
         plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         copies = {name: value.clone() if value.dim() else torch.as_tensor(value) for name, value in plain.items()}
-        replace_file(self.path, lambda target: save_file(copies, target, metadata=content))
+        try:
+            replace_file(self.path, lambda target: target.write_bytes(save(copies, metadata=content)))
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be written ({error.strerror}); make room on the disk") from error
 
     def remove(self) -> None:
         """Forget the state."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from ttdm_ros.errors import SensitivityError
 from ttdm_ros.training.atomic import replace_file
@@ -49,7 +49,7 @@ class ChunkFile:
         }
         text = {"reasons": json.dumps(content.reasons)}
         try:
-            replace_file(self.path, lambda target: save_file(tensors, target, metadata=text))
+            replace_file(self.path, lambda target: target.write_bytes(save(tensors, metadata=text)))
         except OSError as error:
             raise SensitivityError(
                 f"{self.path} cannot be written ({error.strerror}); make room on the disk"

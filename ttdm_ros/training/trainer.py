@@ -12,9 +12,10 @@ from torch import Tensor
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.dynamics.nominal import NominalBatch
 from ttdm_ros.dynamics.torch_form import NetworkStack
+from ttdm_ros.errors import ConfigError
 from ttdm_ros.training.config import TrainingConfig
 from ttdm_ros.training.context import Context
-from ttdm_ros.training.dataset import Windows
+from ttdm_ros.training.dataset import Mask, Windows
 from ttdm_ros.training.first_steps import FirstSteps
 from ttdm_ros.training.optimiser import History, Progress, Schedule, optimise, validation_rows
 from ttdm_ros.training.resume import ResumeFile
@@ -125,10 +126,10 @@ def fine_tune(
         checkpoint on the validation data.
 
     Raises:
-        ConfigError: a weighting needs sensitivities, and there are none.
+        ConfigError: a weighting needs sensitivities, and there are none, or none at samples for training or for
+            validation; or what the errors of the checkpoints cost is no finite number.
     """
-    usable = np.ones(len(windows), dtype=bool) if sensitivities is None else sensitivities.good
-    training, validation = windows.training & usable, windows.validation & usable
+    training, validation = _usable(windows, sensitivities)
     context = Context(x=windows.x, training=training, sensitivities=sensitivities, floor=config.floor, clip=config.clip)
     tuning = Tuning(
         networks=_stack(checkpoints[:1], config),
@@ -151,6 +152,7 @@ def fine_tune(
     with torch.no_grad():
         scale = loss(validation_rows(np.flatnonzero(validation), networks, config.seed)).clamp_min(1e-30)
     names = [f"{weighting.name}_{seed}" for weighting in weightings for seed in seeds or range(len(checkpoints))]
+    _check_finite(scale, names)
     history, best = optimise(
         networks,
         lambda rows: loss(rows) / scale,
@@ -161,6 +163,29 @@ def fine_tune(
         resume=resume,
     )
     return Trained(models=[networks.model(i, name) for i, name in enumerate(names)], history=history, best=best)
+
+
+def _usable(windows: Windows, sensitivities: SampleSensitivities | None) -> tuple[Mask, Mask]:
+    """Return which samples are trained on and validated with: where there are sensitivities, those that have them."""
+    if sensitivities is None:
+        return windows.training, windows.validation
+    training, validation = windows.training & sensitivities.good, windows.validation & sensitivities.good
+    for purpose, mask in (("training", training), ("validation", validation)):
+        if not mask.any():
+            raise ConfigError(
+                f"no sample for {purpose} has sensitivities (of all {len(windows)} samples, "
+                f"{int(sensitivities.good.sum())} have); record for longer, or take those of the nominal model"
+            )
+    return training, validation
+
+
+def _check_finite(scale: Tensor, names: Sequence[str]) -> None:
+    wrong = [name for name, finite in zip(names, torch.isfinite(scale).tolist(), strict=True) if not finite]
+    if wrong:
+        raise ConfigError(
+            f"what the errors of the checkpoint cost is no finite number for {wrong[0]}; lower base_rate, or set "
+            "precision to double"
+        )
 
 
 class _Weighed:
