@@ -40,6 +40,6 @@ benchmark: venv ## solver times on this machine
 lock: venv ## resolve all requirements*.in again and rewrite their lock files
 	@$(BIN)/python tools/lock.py
 
-clean: ## remove the virtual environment and everything that was generated here
-	rm -rf $(VENV) .venv-franka build install log demo_output study_quick_output .mypy_cache .ruff_cache .pytest_cache ttdm_ros.egg-info
+clean: ## remove the virtual environments, builds and caches; what was driven and trained (demo_output and the like) stays
+	rm -rf $(VENV) .venv-franka build install log .mypy_cache .ruff_cache .pytest_cache ttdm_ros.egg-info
 	find ttdm_ros test tools launch -name __pycache__ -type d -prune -exec rm -rf {} +

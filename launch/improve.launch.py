@@ -6,11 +6,11 @@ Runs `ttdm improve`, which starts recorder, simulator and controller itself. Wit
 arm is up already on the topics.
 """
 
-import sys
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import ExecuteProcess, OpaqueFunction
+from launch_ros.substitutions import ExecutableInPackage
 
 from ttdm_ros.launching import PLANT_CONFIG, ROBOT, Argument, declare, read
 from ttdm_ros.paths import find_config
@@ -37,7 +37,9 @@ def _improve(context: LaunchContext) -> list[ExecuteProcess]:
     find_config("robots", given["robot"])
     for task in tasks:
         find_config("tasks", task)
-    command = [sys.executable, "-m", "ttdm_ros.cli", "improve", "--output", str(Path(given["output"]).expanduser())]
+    # Not sys.executable, which runs ros2 and need not have this package's dependencies.
+    ttdm = ExecutableInPackage(package="ttdm_ros", executable="ttdm")
+    command = [ttdm, "improve", "--output", str(Path(given["output"]).expanduser())]
     for option in ("robot", "base_frame", "tip_frame", "model", "rounds"):
         command += [f"--{option.replace('_', '-')}", given[option]] if given[option] else []
     for task in tasks:

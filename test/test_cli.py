@@ -161,6 +161,26 @@ def test_report_writes_a_page_beside_the_bag_and_figures_on_request(run: Callabl
     assert '"recorded": 100' in (tmp_path / "figures.json").read_text(encoding="utf-8")
 
 
+def test_figures_that_cannot_be_written_are_an_error_in_one_sentence(run: Callable[..., Any], tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / "bag")
+    shown = run("report", bag, "--robot", "panda", "--json", tmp_path / "nowhere" / "figures.json")
+    assert shown.code == 1
+    assert "figures.json cannot be written (No such file or directory); name another file" in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_bags_whose_names_differ_behind_a_dot_have_reports_of_their_own(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    for name in ("run.v1", "run.v2"):
+        assert run("report", write_bag(tmp_path / name), "--robot", "panda").code == 0
+    (file,) = (tmp_path / "run.v1").glob("*.mcap")
+    assert run("report", file, "--robot", "panda").code == 0
+    assert {page.name for page in tmp_path.rglob("*.html")} == {
+        "run.v1_report.html", "run.v2_report.html", f"{file.stem}_report.html",
+    }  # fmt: skip
+
+
 def test_record_passes_its_options_to_the_recorder(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
 
@@ -192,8 +212,9 @@ def test_evaluate_runs_every_task_with_every_seed_and_writes_all_runs(
 
     def evaluate(*, task: str, seed: int, progress: Callable[[float], None], **_: str) -> SimpleNamespace:
         progress(0.5)
-        fault = "the arm was stopped" if seed == 2 else None
-        return SimpleNamespace(figures={"rmse_mm": 10.0 * len(task) + seed, "worst": float("nan")}, fault=fault)
+        fault = "the arm was stopped" if seed == 1 else None
+        error = float("nan") if fault and task == "circle" else 10.0 * len(task) + seed
+        return SimpleNamespace(figures={"rmse_mm": error, "worst": float("nan")}, fault=fault)
 
     monkeypatch.setitem(sys.modules, "ttdm_ros.evaluation.closed_loop", module("closed_loop", evaluate=evaluate))
     output = tmp_path / "out.json"
@@ -202,8 +223,10 @@ def test_evaluate_runs_every_task_with_every_seed_and_writes_all_runs(
     content = json.loads(output.read_text(encoding="utf-8"))
     assert [(r["task"], r["seed"]) for r in content["runs"]] == [(t, s) for t in ("demo", "circle") for s in range(3)]
     assert content["medians"] == {"demo": {"rmse_mm": 41.0, "worst": None}, "circle": {"rmse_mm": 61.0, "worst": None}}
+    assert content["runs_with_the_figure"] == {"demo": {"rmse_mm": 3, "worst": 0}, "circle": {"rmse_mm": 2, "worst": 0}}
     assert "medians of 3 runs" in shown.out
-    assert "circle, seed 2: the arm was stopped" in shown.out
+    assert "61 (2 of 3 runs)" in shown.out
+    assert "circle, seed 1: the arm was stopped" in shown.out
 
 
 def test_benchmark_passes_robot_and_calls_on_and_writes_the_figures(

@@ -118,6 +118,16 @@ def test_what_the_code_imports_is_declared_to_pip() -> None:
     assert needed - requirement_names(setup_arguments()["install_requires"]) == set()
 
 
+def test_what_rosdep_cannot_supply_is_skipped_and_comes_with_the_workspaces_set_up() -> None:
+    skipped = re.search(r'--skip-keys "(.+)"', (ROOT / "docs" / "installation.md").read_text(encoding="utf-8"))
+    script = (ROOT / "tools" / "setup_ros_workspace.sh").read_text(encoding="utf-8")
+    keys = {key for key in ROSDEP_KEYS.values() if key.endswith("-pip")}
+    keys.add("python3-torch")  # has a key, but Ubuntu 24.04 has no such package
+    assert set(skipped[1].split()) == keys
+    for name in (name for name, key in ROSDEP_KEYS.items() if key in keys):
+        assert re.search(rf'[" ]{name}\b', script), name
+
+
 def test_the_lock_pins_everything_that_is_required() -> None:
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = [line for line in lock if line and not line.startswith("#")]
@@ -168,6 +178,12 @@ def test_every_c_source_is_installed() -> None:
     folder = ROOT / "ttdm_ros" / "mpc"
     kept = {path for pattern in patterns for path in folder.glob(pattern)}
     assert {path for path in (folder / "csrc").rglob("*") if path.is_file()} == kept
+
+
+def test_cleaning_up_leaves_what_was_driven_and_trained() -> None:
+    recipe = re.search(r"^clean:.*\n((?:\t.*\n?)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert "$(VENV)" in recipe[1]
+    assert "output" not in recipe[1]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ touch "$VENV/COLCON_IGNORE"
 
 # ROS's message packages are compiled against the numpy of the distribution: below 2 in Jazzy and Kilted.
 "$VENV/bin/pip" install --upgrade "numpy<2" \
-    casadi cython lz4 matplotlib mcap "mujoco>=3" "pydantic>=2" rich "rosbags>=0.10" safetensors scipy zstandard
+    casadi cython lz4 matplotlib mcap "mujoco>=3" "pydantic>=2" rich "rosbags>=0.10" safetensors scipy torch zstandard
 
 if [[ -z ${ACADOS_SOURCE_DIR:-} ]]; then
     "$VENV/bin/pip" install --no-deps --upgrade --target "$VENV/share/acados-wheel" "$ACADOS_WHEEL"

@@ -12,6 +12,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from ttdm_ros.node_parameters import node_parameters
 from ttdm_ros.paths import share_folder
 
 Argument = tuple[str, str] | tuple[str, Sequence[str], str]
@@ -77,11 +78,7 @@ def own_node(
         package="ttdm_ros",
         executable=executable,
         namespace=given["namespace"],
-        parameters=[
-            str(share_folder() / "config" / f"{executable}.yaml"),
-            dict(parameters),
-            *([given["params_file"]] if given["params_file"] else []),
-        ],
+        parameters=node_parameters(executable, parameters, given["params_file"]),
         output="screen",
         on_exit=[Shutdown(reason=ending)] if ending else None,
         **more,

@@ -171,6 +171,6 @@ def driven_twice(panda: Arm) -> Callable[..., KnownRun]:
     phases = (*drive, *((1.0 + begin, phase) for begin, phase in drive))
 
     def build(**options: Any) -> KnownRun:
-        return KnownRun(panda, phases=phases, **options)
+        return KnownRun(panda, **({"phases": phases} | options))
 
     return build

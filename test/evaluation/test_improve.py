@@ -310,11 +310,27 @@ def test_rounds_that_are_done_start_nothing(stand_ins: StandIns, options: Improv
     assert stand_ins.story == []
 
 
-def test_rounds_of_another_run_are_left_alone(stand_ins: StandIns, options: ImproveOptions, console: Console) -> None:
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"plant": "ideal"}, "plant payload_friction, not ideal"),
+        ({"tip_frame": "panda_link7"}, "tip_frame None, not panda_link7"),
+        ({"base_frame": "panda_link1"}, "base_frame None, not panda_link1"),
+    ],
+)
+def test_rounds_of_another_run_are_left_alone(
+    stand_ins: StandIns,
+    options: ImproveOptions,
+    console: Console,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, str],
+    difference: str,
+) -> None:
+    monkeypatch.setattr("ttdm_ros.systems.arm.load_arm", lambda *_, **__: None)  # whether there is such a link
     run_improve(options, console)
     before = (options.output / "improve.json").read_bytes()
-    with pytest.raises(TtdmError, match=r"holds rounds of another run \(plant payload_friction, not ideal\)"):
-        run_improve(replace(options, plant="ideal"), console)
+    with pytest.raises(TtdmError, match=rf"holds rounds of another run \({difference}\)"):
+        run_improve(replace(options, **change), console)
     assert (options.output / "improve.json").read_bytes() == before
 
 

@@ -3,6 +3,7 @@
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ttdm_ros.evaluation import figures
 from ttdm_ros.evaluation.drawing import thin
 from ttdm_ros.evaluation.report import render_report, write_report
 from ttdm_ros.evaluation.run_data import RunData
+from ttdm_ros.evaluation.run_metrics import measure_run
 from ttdm_ros.evaluation.summary import find_arm, read_run
 from ttdm_ros.systems.arm import Arm
 
@@ -76,6 +78,23 @@ def test_texts_of_plots_have_the_colour_of_the_page(page: str) -> None:
 def test_the_same_bag_gives_the_same_page(whole_run: RunData, panda: Arm, page: str) -> None:
     again = read_run(whole_run.recording.path, panda)
     assert render_report(again, about={"task": "circle & more"}) == page
+
+
+def test_torques_are_those_that_a_franka_arm_was_asked_for_where_the_bag_tells_them(
+    whole_run: RunData, page: str
+) -> None:
+    assert "As commanded, without gravity." in page
+    assert "asked of the robot" not in page
+    desired = replace(whole_run.recording.joint_states, tau=np.full((701, 7), 3.0))
+    run = replace(whole_run, recording=replace(whole_run.recording, franka_desired=desired))
+    plot = figures.torques(run)
+    assert "asked of the robot" in plot
+    assert "25%" in plot  # 3 of 12 N·m at the wrist; the commands are zero
+    assert "As the driver asked of the robot, which adds gravity itself." in render_report(run, about={})
+    without = replace(run.recording, commands=None)
+    metrics = measure_run(without, run.arm, run.info, track=run.track)
+    assert metrics.limits.torque_share == pytest.approx(3.0 / run.arm.limits.effort.min())
+    assert not any("commands" in sentence for sentence in metrics.missing)
 
 
 def test_events_and_the_model_are_listed_with_their_times_and_escaped(page: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ttdm_ros.evaluation.headline import headline
 from ttdm_ros.evaluation.plain import as_plain
 from ttdm_ros.evaluation.run_metrics import RunMetrics
 from ttdm_ros.evaluation.summary import read_run
@@ -40,6 +41,22 @@ def test_errors_are_squared_before_the_mean_and_only_those_of_the_tracking_phase
     assert tracking.median_mm == pytest.approx(4.0, abs=1e-6)
     assert tracking.max_mm == pytest.approx(7.0, abs=1e-6)
     assert tracking.duration_s == pytest.approx(0.99)
+
+
+def test_what_lies_between_two_drives_counts_neither_for_the_rate_nor_for_the_duration(
+    tmp_path: Path, panda: Arm, driven_twice: Callable[..., Any]
+) -> None:
+    metrics = read_run(driven_twice(offset=lambda t: 0.003).write(tmp_path / "bag"), panda).metrics
+    assert metrics.control.rate_hz == pytest.approx(100.0, rel=1e-5)
+    assert metrics.tracking.duration_s == pytest.approx(2 * 0.59)
+    assert metrics.tracking.drives == 2
+    assert headline(metrics, panda.joint_names)[0].label == "tracking error RMSE, all drives"
+
+
+def test_the_error_of_one_drive_is_told_as_such(measure: Callable[..., RunMetrics], panda: Arm) -> None:
+    metrics = measure()
+    assert metrics.tracking.drives == 1
+    assert headline(metrics, panda.joint_names)[0].label == "tracking error RMSE"
 
 
 @pytest.mark.parametrize("angle", [1e-9, 0.02, 3.0])

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ttdm_ros.control.phase import Phase
 from ttdm_ros.evaluation import figures
 from ttdm_ros.evaluation.headline import headline
-from ttdm_ros.evaluation.limits import torque_rates
 from ttdm_ros.evaluation.run_data import RunData
 from ttdm_ros.evaluation.summary import read_run, summarise
 from ttdm_ros.evaluation.swap import Swap, drives, measure_swap, missed_around, torque_step
-from ttdm_ros.recording.series import JointStates, Table
 from ttdm_ros.systems.arm import Arm
 
 SWAP_S = 0.5051  # between the joint states of 0.504 and 0.506; solves are at 0.50, 0.51 and so on
@@ -100,9 +99,40 @@ def test_without_a_topic_it_needs_there_is_nothing_to_compare(
     assert measure_swap(run) is None
 
 
-def test_of_several_exchanges_the_last_one_within_the_first_drive_counts(read: Read) -> None:
-    models = ((0.001, "nominal 00"), (0.4051, "first 11"), (SWAP_S, "second 22"), (0.9051, "third 33"))
-    assert measured(read(models=models)).model == "second 22"
+@pytest.mark.parametrize("other", [0.4051, 0.6051, 0.9051, 1.3051], ids=lambda t: f"another at {t} s")
+def test_where_another_exchange_comes_between_no_two_models_are_compared(read: Read, other: float) -> None:
+    models = sorted([(0.001, "nominal 00"), (SWAP_S, "first 11"), (other, "second 22")])
+    assert measure_swap(read(models=tuple(models))) is None
+
+
+@pytest.mark.parametrize("other", [0.1051, 1.6051], ids=lambda t: f"another at {t} s")
+def test_another_exchange_before_or_after_what_is_compared_changes_nothing(read: Read, other: float) -> None:
+    models = sorted([(0.001, "nominal 00"), (SWAP_S, "first 11"), (other, "second 22")])
+    swap = measured(read(models=tuple(models)))
+    assert swap.model == "first 11"
+    assert swap.after_mm == pytest.approx(rms([1.0] * 16 + [3.0] * 15), abs=1e-4)
+
+
+def test_after_a_drive_that_ended_early_both_are_compared_on_what_it_reached(read: Read) -> None:
+    """The first 0.1 s of both drives: of the second one there is no more."""
+    drive = ((0.0, Phase.APPROACH), (0.2, Phase.TRACKING), (0.8, Phase.HOLDING), (1.2, Phase.TRACKING))
+    swap = measured(
+        read(phases=(*drive, (1.3, Phase.STOPPED)), offset=lambda t: 0.009 if 0.3 <= t < 1.0 else offset(t))
+    )
+    assert swap.section_s == pytest.approx(0.1)
+    assert swap.into_drive_s == pytest.approx(SWAP_S - 0.2, abs=4e-4)
+    assert swap.before_mm == pytest.approx(rms([4.0] * 5 + [10.0] * 5), abs=1e-4)
+    assert swap.after_mm == pytest.approx(rms([1.0] * 5 + [3.0] * 5), abs=1e-4)
+
+
+def test_a_drive_without_any_sample_is_not_compared_and_no_error(
+    tmp_path: Path, panda: Arm, driven_twice: Callable[..., Any]
+) -> None:
+    lost = tuple(range(100, 1001))  # joint states from the first drive on
+    bag = driven_twice(models=MODELS, offset=offset, lost_states=lost).write(tmp_path / "bag")
+    result = summarise(bag, panda, run={}, report=tmp_path / "report.html")
+    assert "swap" not in result.summary
+    assert result.summary["tracking"] is None
 
 
 def test_the_torque_step_is_that_of_the_first_solve_after_the_exchange(read: Read) -> None:
@@ -115,8 +145,7 @@ def test_the_torque_step_is_that_of_the_first_solve_after_the_exchange(read: Rea
 
     swap = measured(read(torque=torque))
     assert swap.torque_step == pytest.approx(1.5)
-    # 2 ms and what messages differ in their time on the way, at 1000 N·m/s.
-    assert 2.0 <= swap.torque_step_allowed <= 2.0 + 0.36
+    assert swap.torque_step_allowed == pytest.approx(2.0)  # 2 ms at 1000 N·m/s
 
 
 def test_the_step_is_that_of_the_joint_that_used_most_of_its_allowance(read: Read, panda: Arm) -> None:
@@ -129,10 +158,10 @@ def test_the_step_is_that_of_the_joint_that_used_most_of_its_allowance(read: Rea
     run = replace(run, arm=replace(panda, limits=slow))
     step, allowed = torque_step(run, int(run.recording.active_model.publish_time_ns[-1]))
     assert step == pytest.approx(0.15)
-    assert 0.2 <= allowed <= 0.24
+    assert allowed == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize(("size", "alarm"), [(1.9, False), (2.5, True)])
+@pytest.mark.parametrize(("size", "alarm"), [(2.0, False), (2.1, True)])
 def test_a_step_beyond_what_is_allowed_raises_an_alarm(read: Read, panda: Arm, size: float, alarm: bool) -> None:
     run = read(torque=lambda t: np.eye(7)[0] * size * (t > 0.509))
     rows = {row.label: row for row in headline(run.metrics, panda.joint_names, measure_swap(run))}
@@ -170,44 +199,3 @@ def test_a_run_without_an_exchange_has_no_swap_in_its_summary(
     result = summarise(known_run().write(tmp_path / "bag"), panda, run={}, report=tmp_path / "report.html")
     assert "swap" not in result.summary
     assert "before_mm" not in result.summary["tracking"]
-
-
-def states(stamps_ms: list[float], published_ms: list[float]) -> JointStates:
-    count = len(stamps_ms)
-    sent = np.array([round(1e6 * t) for t in published_ms])
-    return JointStates(
-        topic="/joint_states", log_time_ns=sent, publish_time_ns=sent, sequence=np.arange(count), names=("a",) * 7,
-        stamp_ns=np.array([round(1e6 * t) for t in stamps_ms]), q=np.zeros((count, 7)), v=np.zeros((count, 7)),
-        tau=np.zeros((count, 7)),
-    )  # fmt: skip
-
-
-def commands(published_ms: list[float], torques: list[float]) -> Table:
-    sent = np.array([round(1e6 * t) for t in published_ms])
-    values = np.outer(torques, np.ones(7))
-    return Table(topic="/c", log_time_ns=sent, publish_time_ns=sent, sequence=np.arange(len(sent)), values=values)
-
-
-def test_a_command_that_may_answer_the_state_before_is_no_certain_violation() -> None:
-    measured = states([0, 2, 4, 6], [0.1, 2.1, 4.1, 6.1])
-    # The answer to the state of 2 ms went out just after that of 4 ms: 3 N·m in what looks like 2 ms, and was 4 ms.
-    given = commands([2.2, 4.15, 6.2], [0.0, 2.0, 5.0])
-    rates, surely = torque_rates(given, measured), torque_rates(given, measured, at_least=True)
-    np.testing.assert_allclose(rates[:, 0], [1000.0, 1500.0])
-    np.testing.assert_allclose(surely[:, 0], [2.0 / 4e-3, 3.0 / 4e-3])
-
-
-def test_a_rate_that_is_too_high_whatever_was_answered_is_a_certain_violation() -> None:
-    measured = states([0, 2, 4, 6], [0.1, 2.1, 4.1, 6.1])
-    surely = torque_rates(commands([2.2, 4.2], [0.0, 5.0]), measured, at_least=True)
-    np.testing.assert_allclose(surely, np.full((1, 7), 5.0 / 4e-3))
-
-
-def test_certain_rates_are_never_higher_than_the_measured_ones() -> None:
-    random = np.random.default_rng(3)
-    stamps = np.cumsum(random.choice([2.0, 4.0, 20.0], 300))
-    measured = states(stamps.tolist(), (stamps + random.uniform(0.05, 0.4, 300)).tolist())
-    given = commands((stamps[5:] + random.uniform(0.5, 1.5, 295)).tolist(), random.normal(size=295).tolist())
-    rates, surely = torque_rates(given, measured), torque_rates(given, measured, at_least=True)
-    assert rates.shape == surely.shape
-    assert (np.abs(surely) <= np.abs(rates)).all()

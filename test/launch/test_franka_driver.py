@@ -1,7 +1,6 @@
 """The launch file of the Franka driver, evaluated with launch's own machinery; nothing is started."""
 
 import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,21 +34,20 @@ def node(**arguments: str) -> Node:
     return found
 
 
-def parameters(found: Node) -> tuple[list[Path], dict[str, Any]]:
-    evaluated = evaluate_parameters(LaunchContext(), found._Node__parameters)
-    values = {name: value for item in evaluated if isinstance(item, dict) for name, value in item.items()}
-    return [item for item in evaluated if isinstance(item, Path)], values
+def parameters(found: Node) -> dict[str, Any]:
+    (values,) = evaluate_parameters(LaunchContext(), found._Node__parameters)
+    return dict(values)
 
 
-def test_the_driver_reads_its_file_and_then_the_arguments() -> None:
-    files, values = parameters(node(address="192.168.1.5"))
-    assert files == [share_folder() / "config" / "franka_driver.yaml"]
-    assert values == {"robot": "fr3", "address": "192.168.1.5", "kind": "fr3"}
+def test_the_driver_gets_the_values_of_its_file_and_over_them_the_arguments() -> None:
+    values = parameters(node(address="192.168.1.5"))
+    assert (values["robot"], values["address"], values["kind"]) == ("fr3", "192.168.1.5", "fr3")
+    assert (values["rate"], values["guard.timeout"]) == (1000, 0.05)
 
 
 @pytest.mark.parametrize(("given", "kind"), [({"robot": "panda"}, "panda"), ({"robot": "panda", "kind": "fr3"}, "fr3")])
 def test_the_kind_follows_from_the_robot_unless_it_is_given(given: dict[str, str], kind: str) -> None:
-    assert parameters(node(**given))[1]["kind"] == kind
+    assert parameters(node(**given))["kind"] == kind
 
 
 def test_the_end_of_the_driver_ends_everything() -> None:

@@ -1,7 +1,6 @@
 """The launch file of the rounds, evaluated with launch's own machinery; nothing is started."""
 
 import importlib.util
-import sys
 from argparse import Namespace
 
 import pytest
@@ -12,6 +11,8 @@ pytest.importorskip(
 
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.utilities import perform_substitutions
+from launch_ros.substitutions import ExecutableInPackage
 
 from ttdm_ros.cli import build_parser
 from ttdm_ros.errors import TtdmError
@@ -35,9 +36,11 @@ def process(**arguments: str) -> ExecuteProcess:
 
 def command(**arguments: str) -> Namespace:
     context = LaunchContext()
-    parts = ["".join(piece.perform(context) for piece in part) for part in process(**arguments).cmd]
-    assert parts[:3] == [sys.executable, "-m", "ttdm_ros.cli"]
-    return build_parser().parse_args(parts[3:])
+    (program,), *parts = process(**arguments).cmd
+    assert isinstance(program, ExecutableInPackage)
+    names = [perform_substitutions(context, name) for name in (program.package, program.executable)]
+    assert names == ["ttdm_ros", "ttdm"]  # the workspace's own Python runs it
+    return build_parser().parse_args([perform_substitutions(context, part) for part in parts])
 
 
 def test_without_arguments_a_simulated_panda_is_improved_on_a_circle() -> None:

@@ -52,14 +52,9 @@ def nodes(file: str = "panda_mpc.launch.py", **arguments: str) -> dict[str, Node
 
 
 def parameters(node: Node) -> dict[str, Any]:
-    """Return the parameters passed on top of the parameter files."""
+    """Return the parameters a node gets before the user's file."""
     evaluated = evaluate_parameters(LaunchContext(), node._Node__parameters)
     return {name: value for item in evaluated if isinstance(item, dict) for name, value in item.items()}
-
-
-def parameter_files(node: Node) -> list[Path]:
-    evaluated = evaluate_parameters(LaunchContext(), node._Node__parameters)
-    return [item for item in evaluated if isinstance(item, Path)]
 
 
 @pytest.mark.parametrize(
@@ -108,17 +103,23 @@ def test_a_namespace_holds_every_node() -> None:
     assert {node._Node__node_namespace for node in started.values()} == {"left"}
 
 
-def test_every_node_reads_its_own_parameter_file() -> None:
-    for executable, node in nodes(record="true").items():
-        assert parameter_files(node) == [share_folder() / "config" / f"{executable}.yaml"]
-        assert parameter_files(node)[0].is_file()
+def test_every_node_gets_the_values_of_its_own_file() -> None:
+    started = nodes(record="true")
+    controller = parameters(started["mpc_controller"])
+    assert (controller["controller.rate"], controller["mpc.horizon"]) == (100.0, 20)
+    assert parameters(started["simulator"])["rate"] == 500
+    assert parameters(started["recorder"])["topics"] == ("",)
 
 
-def test_a_parameter_file_of_the_user_comes_last(tmp_path: Path) -> None:
+def test_a_parameter_file_of_the_user_comes_last_and_nothing_before_it_has_a_key_but_the_one_of_all_nodes(
+    tmp_path: Path,
+) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("/**:\n  ros__parameters:\n    rate: 250\n", encoding="utf-8")
     for node in nodes(record="true", params_file=str(own)).values():
-        assert evaluate_parameters(LaunchContext(), node._Node__parameters)[-1] == own
+        before, last = evaluate_parameters(LaunchContext(), node._Node__parameters)
+        assert isinstance(before, dict)
+        assert last == own
 
 
 @pytest.mark.parametrize("executable", ["mpc_controller", "simulator"])

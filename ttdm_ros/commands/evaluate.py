@@ -1,7 +1,7 @@
 """Run controller and plant in closed loop without ROS, faster than real time.
 
-Every task is run once with each seed, from 0 up. A table shows the medians over the seeds; the JSON file holds
-every run.
+Every task is run once with each seed, from 0 up. A table shows the medians over the seeds, of those runs that have the
+figure: one that was stopped before the task began has no tracking error. The JSON file holds every run.
 
 Examples:
   ttdm evaluate --task circle --plant payload_friction --json circle.json
@@ -15,6 +15,9 @@ from typing import Any
 
 from ttdm_ros.commands.arguments import positive_int
 from ttdm_ros.errors import TtdmError
+
+Figures = list[dict[str, float]]
+"""Those of the runs of a task."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,37 +61,48 @@ def run(given: argparse.Namespace) -> int:
                 )
                 progress.update(bar, completed=1.0)
                 runs.append({"task": task, "seed": seed, "fault": result.fault, "figures": dict(result.figures)})
-    medians = {task: _medians([run["figures"] for run in runs if run["task"] == task]) for task in given.task}
+    figures = {task: [run["figures"] for run in runs if run["task"] == task] for task in given.task}
     runs_a_task = "one run" if given.seeds == 1 else f"medians of {given.seeds} runs"
     console.print(f"{given.robot}, model {given.model}, plant {given.plant}; {runs_a_task} a task", highlight=False)
-    console.print(_table(medians))
+    console.print(_table(figures))
     for stopped in (run for run in runs if run["fault"]):
         console.print(f"{stopped['task']}, seed {stopped['seed']}: {stopped['fault']}", highlight=False)
     if given.json:
-        _write(given, runs, medians)
+        _write(given, runs, figures)
         print(f"figures  {given.json}")
     return 0
 
 
-def _medians(figures: list[dict[str, float]]) -> dict[str, float]:
+def _known(runs: Figures, key: str) -> list[float]:
+    """Return a figure of the runs that have it."""
+    values = (run.get(key, math.nan) for run in runs)
+    return [value for value in values if math.isfinite(value)]
+
+
+def _median(values: list[float]) -> float:
     from statistics import median
 
-    return {key: median(run.get(key, math.nan) for run in figures) for key in figures[0]}
+    return median(values) if values else math.nan
 
 
-def _table(medians: dict[str, dict[str, float]]) -> Any:
+def _table(figures: dict[str, Figures]) -> Any:
     from rich.table import Table
+
+    def cell(runs: Figures, key: str) -> str:
+        known = _known(runs, key)
+        of_all = "" if len(known) == len(runs) else f" ({len(known)} of {len(runs)} runs)"
+        return f"{_median(known):.4g}{of_all}" if known else "–"
 
     table = Table()
     table.add_column("")
-    for task in medians:
+    for task in figures:
         table.add_column(Path(task).stem, justify="right")
-    for key in next(iter(medians.values())):
-        table.add_row(key, *(f"{figures.get(key, math.nan):.4g}" for figures in medians.values()))
+    for key in next(iter(figures.values()))[0]:
+        table.add_row(key, *(cell(runs, key) for runs in figures.values()))
     return table
 
 
-def _write(given: argparse.Namespace, runs: list[dict[str, Any]], medians: dict[str, dict[str, float]]) -> None:
+def _write(given: argparse.Namespace, runs: list[dict[str, Any]], figures: dict[str, Figures]) -> None:
     import json
 
     from ttdm_ros import __version__
@@ -100,7 +114,10 @@ def _write(given: argparse.Namespace, runs: list[dict[str, Any]], medians: dict[
         "model": given.model,
         "plant": given.plant,
         "runs": runs,
-        "medians": medians,
+        "medians": {task: {key: _median(_known(each, key)) for key in each[0]} for task, each in figures.items()},
+        "runs_with_the_figure": {
+            task: {key: len(_known(each, key)) for key in each[0]} for task, each in figures.items()
+        },
     }
     try:
         given.json.write_text(json.dumps(as_plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from ttdm_ros.commands.arguments import add_robot
+from ttdm_ros.errors import TtdmError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,11 +40,16 @@ def run(given: argparse.Namespace) -> int:
         namespace=given.namespace,
     )
     bag: Path = given.bag
-    page = given.output or bag.absolute().with_name(f"{bag.absolute().stem}_report.html")
+    name = bag.absolute().stem if bag.is_file() else bag.absolute().name  # a dot in a folder's name begins no suffix
+    page = given.output or bag.absolute().with_name(f"{name}_report.html")
     result = summarise(bag, arm, run={"robot": arm.name}, report=page, namespace=given.namespace)
     make_console().print(result.table)
     print(f"\nreport   {page}")
     if given.json:
-        given.json.write_text(json.dumps(result.summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        text = json.dumps(result.summary, indent=2, allow_nan=False) + "\n"
+        try:
+            given.json.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise TtdmError(f"{given.json} cannot be written ({error.strerror}); name another file") from error
         print(f"figures  {given.json}")
     return 0

@@ -78,10 +78,10 @@ def swap(run: RunData) -> str | None:
         axes = figure.subplots()
         for i, (drive, colour) in enumerate(zip(drives(run), (ORANGE, BLUE, GREEN, VIOLET), strict=False)):
             curve(axes, drive.time, drive.distance * 1e3, color=colour, label=f"drive {i + 1}")
-        axes.axvline(exchange.section_s, color=RED, linestyle="--", linewidth=1.2)
+        axes.axvline(exchange.into_drive_s, color=RED, linestyle="--", linewidth=1.2)
         axes.annotate(
             f"{exchange.before_mm:.2f} mm before, {exchange.after_mm:.2f} mm after",
-            (exchange.section_s, 0.96),
+            (exchange.into_drive_s, 0.96),
             xycoords=("data", "axes fraction"),
             xytext=(6, 0),
             textcoords="offset points",
@@ -125,11 +125,13 @@ def tracking_error(run: RunData) -> str | None:
 
 
 def torques(run: RunData) -> str | None:
-    """Commanded torques, without gravity, and their limits."""
-    commands = run.recording.commands
+    """Torques asked of the arm, without gravity, and their limits."""
+    desired, commands, limit = run.recording.franka_desired, run.recording.commands, run.arm.limits.effort
+    if desired is not None:
+        t = run.seconds(desired.stamp_ns)
+        return _joints(run, t, desired.tau, -limit, limit, "torque [N·m]", "asked of the robot")
     if commands is None:
         return None
-    limit = run.arm.limits.effort
     return _joints(run, run.sent(commands), commands.values, -limit, limit, "torque [N·m]", "commanded")
 
 

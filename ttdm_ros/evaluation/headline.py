@@ -60,7 +60,7 @@ def _swap(swap: Swap) -> list[Row]:
             label="torque step at the swap",
             value=f"{swap.torque_step:.2f} N·m",
             detail=f"{swap.torque_step_allowed:.2f} N·m allowed; {swap.missed_deadlines} deadlines missed around it",
-            alarm=swap.torque_step > swap.torque_step_allowed or swap.missed_deadlines > 0,
+            alarm=swap.steps_too_far or swap.missed_deadlines > 0,
         ),
     ]
 
@@ -71,7 +71,7 @@ def _tracking(metrics: RunMetrics) -> list[Row]:
         return [Row(label="tracking error RMSE", value=_UNKNOWN), Row(label="orientation error RMSE", value=_UNKNOWN)]
     return [
         Row(
-            label="tracking error RMSE",
+            label="tracking error RMSE" if tracking.drives == 1 else "tracking error RMSE, all drives",
             value=f"{tracking.rmse_mm:.2f} mm",
             detail=f"p50 {tracking.median_mm:.2f}, p95 {tracking.p95_mm:.2f}, max {tracking.max_mm:.2f} mm",
         ),
@@ -124,7 +124,7 @@ def _limits(limits: Limits, joint_names: tuple[str, ...]) -> list[Row]:
     known = {name: count for name, count in counts.items() if count is not None}
     return [
         Row(label="peak torque / limit", value=_percent(limits.torque_share), detail=where),
-        Row(label="peak torque rate / limit", value=_percent(limits.torque_rate_share), detail=rate),
+        Row(label="peak torque rate / limit, at least", value=_percent(limits.torque_rate_share), detail=rate),
         Row(
             label="samples beyond a limit",
             value=str(limits.violations) if known else _UNKNOWN,

@@ -77,6 +77,8 @@ def run_improve(options: ImproveOptions, console: Console) -> Rounds:
     folder = RoundsFolder(options.output.expanduser().absolute())
     run = Run(
         robot=options.robot,
+        base_frame=options.base_frame,
+        tip_frame=options.tip_frame,
         tasks=options.tasks,
         plant=options.plant,
         model=options.model,

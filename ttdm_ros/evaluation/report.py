@@ -71,8 +71,7 @@ def _sections(run: RunData) -> list[_Section]:
         ),
         (
             "Joint torques",
-            "As commanded, without gravity, which the arm compensates itself. Percentages: the largest part used of "
-            "the way from the middle to a limit.",
+            f"{_torques(run)}. Percentages: the largest part used of the way from the middle to a limit.",
             figures.torques(run),
         ),
         ("Joint velocities", "As measured; percentages as above.", figures.velocities(run)),
@@ -96,6 +95,12 @@ def _sections(run: RunData) -> list[_Section]:
         )
         sections.insert(0, _Section(title="Before and after the swap", text=text, plot=plot))
     return sections
+
+
+def _torques(run: RunData) -> str:
+    if run.recording.franka_desired is not None:
+        return "As the driver asked of the robot, which adds gravity itself"
+    return "As commanded, without gravity"
 
 
 def _log(run: RunData) -> list[tuple[str, str, str]]:

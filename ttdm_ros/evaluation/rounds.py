@@ -39,6 +39,9 @@ class Run(Config):
     """What was driven: rounds of different runs are never mixed."""
 
     robot: str
+    base_frame: str | None = None
+    """None: the robot's own, and in rounds of a version that did not keep it."""
+    tip_frame: str | None = None
     tasks: tuple[str, ...]
     plant: str | None
     """None: an arm that was up already."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from ttdm_ros import topics
 from ttdm_ros.control.phase import Phase
-from ttdm_ros.evaluation.limits import Limits, use_of_limits
+from ttdm_ros.evaluation.limits import Limits, torque_asked, use_of_limits
 from ttdm_ros.evaluation.tracking import TipTrack, track_tip
 from ttdm_ros.recording.info import BagInfo
 from ttdm_ros.recording.reader import Recording
@@ -18,7 +18,10 @@ _GAP = 1.5  # usual periods; a longer one is a gap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracking:
-    """Distance of the tip to its reference while the task was driven [mm], and angle between both [deg]."""
+    """Distance of the tip to its reference while the task was driven [mm], and angle between both [deg].
+
+    All drives count together; ``duration_s`` is what they took, without what lies between them.
+    """
 
     rmse_mm: float
     median_mm: float
@@ -28,6 +31,7 @@ class Tracking:
     orientation_max_deg: float
     samples: int
     duration_s: float
+    drives: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,7 @@ class Control:
     """How the controller kept time, over all its solves.
 
     Attributes:
-        rate_hz: solves a second of stamps, while tracking if the run has such a part.
+        rate_hz: solves a second of stamps, while tracking if the run has such parts.
         solve_us: acados alone.
         tick_us: references, solve, plan and gains.
         jitter_us: distance of a period to the median period.
@@ -110,7 +114,7 @@ def measure_run(recording: Recording, arm: Arm, info: BagInfo, *, track: TipTrac
         for topic, value, consequence in (
             (topics.JOINT_STATES, recording.joint_states, "no tracking error, nothing about positions and velocities"),
             (topics.REFERENCE, recording.reference, "no tracking error"),
-            (topics.COMMANDS, recording.commands, "nothing about torques"),
+            (topics.COMMANDS, torque_asked(recording), "nothing about torques"),
             (topics.TIMING, recording.timing, "no solve times; every reference counts as tracking"),
         )
         if value is None
@@ -133,7 +137,7 @@ def _tracking(track: TipTrack) -> Tracking | None:
     if not chosen.any():
         return None
     distance, angle = track.distance[chosen] * 1e3, np.degrees(track.angle[chosen])
-    stamp_ns = track.stamp_ns[chosen]
+    drives = _spans(chosen)
     return Tracking(
         rmse_mm=_rms(distance),
         median_mm=float(np.median(distance)),
@@ -142,7 +146,8 @@ def _tracking(track: TipTrack) -> Tracking | None:
         orientation_rmse_deg=_rms(angle),
         orientation_max_deg=float(angle.max()),
         samples=len(distance),
-        duration_s=float(stamp_ns[-1] - stamp_ns[0]) * 1e-9,
+        duration_s=float(sum(track.stamp_ns[rows[-1]] - track.stamp_ns[rows[0]] for rows in drives)) * 1e-9,
+        drives=len(drives),
     )
 
 
@@ -150,10 +155,12 @@ def _control(timing: Table) -> Control:
     column = dict(zip(topics.TIMING_COLUMNS, timing.values.T, strict=True))
     period = column["period_us"][np.isfinite(column["period_us"]) & (column["period_us"] > 0.0)]
     jitter = np.abs(period - np.median(period)) if len(period) else period
-    tracking = column["phase"] == Phase.TRACKING
-    stamps = np.unique(column["stamp"][tracking] if tracking.sum() > 1 else column["stamp"])
+    stamps, first = np.unique(column["stamp"], return_index=True)
+    tracking = column["phase"][first] == Phase.TRACKING
+    parts = [stamps[rows] for rows in _spans(tracking)] if tracking.sum() > 1 else [stamps]
+    seconds = float(sum(part[-1] - part[0] for part in parts))
     return Control(
-        rate_hz=(len(stamps) - 1) / float(stamps[-1] - stamps[0]) if len(stamps) > 1 else np.nan,
+        rate_hz=sum(len(part) - 1 for part in parts) / seconds if seconds > 0.0 else np.nan,
         solve_us=spread(column["solve_us"]),
         tick_us=spread(column["tick_us"]),
         jitter_us=spread(jitter),
@@ -161,6 +168,12 @@ def _control(timing: Table) -> Control:
         failures=int((column["status"] != 0.0).sum()),
         solves=len(timing),
     )
+
+
+def _spans(chosen: np.ndarray) -> list[np.ndarray]:
+    """Return the indices of what is chosen, (n,), in unbroken spans."""
+    rows = np.flatnonzero(chosen)
+    return np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
 
 
 def _stream(states: JointStates) -> StateStream:

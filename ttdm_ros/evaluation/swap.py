@@ -1,11 +1,14 @@
 """What the exchange of a model did to a recorded run: tracking before and after, and whether the exchange was felt."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from ttdm_ros.control.phase import Phase
+from ttdm_ros.evaluation.limits import shares_of
 from ttdm_ros.evaluation.run_data import RunData
+from ttdm_ros.evaluation.torque_changes import changes_of_commands
 
 AROUND = 0.25  # before and after an exchange, in which a late solve counts as its [s]
 
@@ -17,19 +20,21 @@ class Swap:
     Attributes:
         model: name and fingerprint of the new model.
         at_s: when it predicted first, on the time axis of the report.
-        section_s: length of the section of the path that was driven before the exchange.
+        into_drive_s: time from the start of its drive to it.
+        section_s: length of the section compared: what was driven before the exchange, as far as the next drive went.
         before_mm: RMSE of the tip on that section with the old model.
         after_mm: RMSE on the same section with the new one.
         rest_mm: RMSE from the exchange to the end of that drive.
         reduction: 1 - after / before.
         torque_step: largest change of a joint's torque from one command to the next, from the last before the exchange
             to that of the first solve after it: until then the old plan is followed [N·m].
-        torque_step_allowed: what the rate limits allow in the same time for that joint [N·m].
+        torque_step_allowed: what the rate limit of that joint allows in the longest time this can have taken [N·m].
         missed_deadlines: late solves within a quarter of a second before it, while it is prepared, and after it.
     """
 
     model: str
     at_s: float
+    into_drive_s: float
     section_s: float
     before_mm: float
     after_mm: float
@@ -38,6 +43,11 @@ class Swap:
     torque_step: float
     torque_step_allowed: float
     missed_deadlines: int
+
+    @property
+    def steps_too_far(self) -> bool:
+        """Whether the step is more than what is allowed."""
+        return bool(shares_of(np.array([self.torque_step]), np.array([self.torque_step_allowed]))[0] > 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,28 +59,35 @@ class Drive:
 
 
 def measure_swap(run: RunData) -> Swap | None:
-    """Return the figures of the last exchange within a drive that another drive follows; None if there is none."""
+    """Return the figures of the last exchange that can be compared; None if there is none.
+
+    It has to lie within a drive that another drive follows, with no other exchange from the start of the one to the end
+    of what is compared of the other: else neither would tell of one model.
+    """
     texts = run.recording.active_model
     if texts is None or run.track is None or run.recording.timing is None or len(texts) < 2:
         return None
-    drives = _tracking_spans(run)
     sent = run.sent(texts)
+    drives = _tracking_spans(run)
     for index in range(len(texts) - 1, 0, -1):
         at = float(sent[index])
-        inside = [i for i, (begin, end) in enumerate(drives) if begin < at < end]
-        if inside and inside[0] + 1 < len(drives):
-            first, second = drives[inside[0]], drives[inside[0] + 1]
-            before, rest = _rms(run, first[0], at), _rms(run, at, first[1])
-            section = at - first[0]
-            after = _rms(run, second[0], second[0] + section)
+        for first, second in itertools.pairwise(drives):
+            section = min(at - first[0], second[1] - second[0])
+            others = np.delete(sent, index)
+            if not first[0] < at < first[1] or ((others > first[0]) & (others < second[0] + section)).any():
+                continue
+            before, after = (_rms(run, start, start + section) for start in (first[0], second[0]))
+            if not (np.isfinite(before) and np.isfinite(after)):
+                continue
             step, allowed = torque_step(run, int(texts.publish_time_ns[index]))
             return Swap(
                 model=texts.text[index],
                 at_s=at,
+                into_drive_s=at - first[0],
                 section_s=section,
                 before_mm=before,
                 after_mm=after,
-                rest_mm=rest,
+                rest_mm=_rms(run, at, first[1]),
                 reduction=1.0 - after / before,
                 torque_step=step,
                 torque_step_allowed=allowed,
@@ -98,20 +115,16 @@ def torque_step(run: RunData, at_ns: int) -> tuple[float, float]:
         run: the recorded run.
         at_ns: when the exchange was told [ns], on the publisher's clock.
     """
-    commands, timing = run.recording.commands, run.recording.timing
-    if commands is None or len(commands) < 2:
+    changes, timing = changes_of_commands(run.recording), run.recording.timing
+    after = None if changes is None else np.flatnonzero(changes.sent_ns > at_ns)
+    if changes is None or after is None or not len(after):
         return np.nan, np.nan
-    order = np.argsort(commands.publish_time_ns, kind="stable")
-    sent, tau = commands.publish_time_ns[order], commands.values[order]
-    first = max(int(np.searchsorted(sent, at_ns, side="right")), 1)
     solved = np.zeros(0) if timing is None else timing.publish_time_ns[timing.publish_time_ns > at_ns]
     # What a solve took is told right after its command.
-    end = max(int(np.searchsorted(sent, solved.min(), side="right")) if len(solved) else first, first + 1)
-    if first >= len(sent):
-        return np.nan, np.nan
-    step = np.abs(np.diff(tau[first - 1 : end], axis=0))
-    allowed = run.arm.limits.effort_rate * _elapsed(run, sent[first - 1 : end])[:, None]
-    worst = np.unravel_index(int(np.argmax(step / allowed)), step.shape)
+    end = after[0] + 1 if not len(solved) else max(after[0] + 1, int((changes.sent_ns <= solved.min()).sum()))
+    step = np.abs(changes.step[after[0] : end])
+    allowed = run.arm.limits.effort_rate * changes.seconds[after[0] : end, None]
+    worst = np.unravel_index(int(np.argmax(shares_of(step, allowed))), step.shape)
     return float(step[worst]), float(allowed[worst])
 
 
@@ -130,20 +143,3 @@ def _rms(run: RunData, begin: float, end: float) -> float:
     t = run.seconds(run.track.stamp_ns)
     chosen = (t >= begin) & (t < end)
     return 1e3 * float(np.sqrt(np.mean(np.square(run.track.distance[chosen])))) if chosen.any() else np.nan
-
-
-def _elapsed(run: RunData, sent_ns: np.ndarray) -> np.ndarray:
-    """Time from each command to the next [s], (n - 1,): by the clock or by the stamps, whichever is longer.
-
-    Which joint state a command answers is not in the bag. The usual period is what it is at least.
-    """
-    elapsed = np.diff(sent_ns) * 1e-9
-    states = run.recording.joint_states
-    if states is None or len(states) < 2:
-        return elapsed
-    order = np.argsort(states.publish_time_ns, kind="stable")
-    newest = np.clip(np.searchsorted(states.publish_time_ns[order], sent_ns, side="right") - 1, 0, None)
-    stamps = np.diff(states.stamp_ns[order][newest]) * 1e-9
-    period = float(np.median(np.diff(np.unique(states.stamp_ns)))) * 1e-9
-    result: np.ndarray = np.maximum(np.maximum(elapsed, stamps), period)
-    return result
