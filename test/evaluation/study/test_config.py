@@ -52,7 +52,7 @@ def test_the_study_of_the_paper_has_what_its_claims_need() -> None:
         ({"other_plants": ["payload_friction"]}, "plant and other_plants must name each value once"),
         ({"variants": [{"name": "a", "training": {"flor": 0.0}}]}, r"training of 'a': key 'flor' .*mean 'floor'"),
         ({"variants": [{"name": "a", "training": {"floor": 2.0}}]}, r"training of 'a': 'floor': .* equal to 1"),
-        ({"variants": [{"name": "a", "training": {"validation_share": 0.3}}]}, "must not set validation_share, which"),
+        ({"variants": [{"name": "a", "training": {"validation_share": 0.3}}]}, "must not set validation_share: all"),
         ({"variants": [{"name": "a b"}, {"name": "a-b"}]}, "variants must have names of their own"),
         ({"variants": [{"name": "a"}, {"name": "b", "against": "c"}]}, "'b' must be against another .*; known: a, b"),
         ({"variants": [{"name": "a"}, {"name": "b", "against": "b"}]}, "'b' must be against another variant, not 'b'"),

@@ -159,7 +159,7 @@ class StudyConfig(Config):
                     f"{', '.join(names)}"
                 )
             if own := sorted(_OF_THE_STUDY & variant.training.keys()):
-                raise ValueError(f"training of '{variant.name}' must not set {own[0]}, which is the same in all of a study")
+                raise ValueError(f"training of '{variant.name}' must not set {own[0]}: all of a study has the same")
             try:
                 parse(self.training.model_dump() | variant.training, TrainingConfig, f"training of '{variant.name}'")
             except ConfigError as error:
