@@ -61,7 +61,7 @@ def check_stopped(world: Any, cause: str) -> None:
     ("kind", "cause"),
     [
         ("nan", "the joint state of panda_joint4 is not finite"),
-        ("same stamp", "no joint state came for"),
+        ("same stamp", "those that come have stamps that stand still or go back"),
         ("stuck", "its state is frozen"),
         ("missing", "joint states lack panda_joint7"),
     ],
