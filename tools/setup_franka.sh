@@ -35,6 +35,15 @@ install() {
     "$folder/bin/python" -m pip --disable-pip-version-check install --no-input --no-compile "$@"
 }
 
+# Waits for a set-up of .venv that runs at the same time: both write ttdm_ros.egg-info.
+alone() (
+    if command -v flock >/dev/null; then
+        exec 9<requirements.lock
+        flock 9
+    fi
+    "$@"
+)
+
 "$PYTHON" -c 'import ensurepip, sys, venv; sys.version_info[:2] == (3, 11) or sys.exit(1)' 2>/dev/null ||
     fail "$PYTHON is not a Python 3.11 that can make virtual environments; name one: make franka PYTHON=/path/to/python3.11"
 key=$(cat requirements-franka.lock requirements-franka-sim.lock tools/setup_franka.sh | sha256sum | cut -c1-16)
@@ -45,7 +54,7 @@ rm -rf "$VENV"
 mkdir -p "$VENV"
 step "environment of the driver" "$PYTHON" -m venv "$VENV"
 step "its locked packages" install "$VENV" -r requirements-franka.lock
-step "ttdm_ros" install "$VENV" --no-deps --no-build-isolation --editable .
+step "ttdm_ros" alone install "$VENV" --no-deps --no-build-isolation --editable .
 step "environment of the simulator" "$PYTHON" -m venv "$VENV/simulator"
 step "its locked packages" install "$VENV/simulator" -r requirements-franka-sim.lock
 echo "$key" >"$STAMP"
