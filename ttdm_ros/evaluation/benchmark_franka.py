@@ -1,8 +1,10 @@
 """How long, and how steadily, the controller drives a simulated FR3 whose limits are enforced: real processes."""
 
+import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -53,7 +55,7 @@ def run(
             arm, the controller is refused: what is measured ends there.
         plant: of config/plants: payload and friction.
         task: of config/tasks.
-        folder: for the bag and the logs; thrown away afterwards if left out.
+        folder: for the bag and the logs; if left out, they are thrown away afterwards, unless it fails.
         progress: told the share that is done, now and then.
 
     Returns:
@@ -67,9 +69,7 @@ def run(
         TtdmError: a process ended early or badly, or the controller found a fault.
     """
     arm = load_arm(robot)
-    with tempfile.TemporaryDirectory(prefix="ttdm_franka_") as name:
-        home = folder or Path(name)
-        home.mkdir(parents=True, exist_ok=True)
+    with kept_if_it_fails(folder) as home:
         with ProcessGroup() as group, DemoView(Console(quiet=True)) as view:
             environment = node_environment(free_domain(), home)
             address = start_simulated_robot(group, arm, plant, folder=home)
@@ -109,6 +109,26 @@ def run(
         }
     _print(figures)
     return figures
+
+
+@contextmanager
+def kept_if_it_fails(folder: Path | None) -> Iterator[Path]:
+    """Give a folder, made if it is missing; one of our own, if None, is removed but after an error in a sentence.
+
+    Raises:
+        TtdmError: what was raised, and where the folder is.
+    """
+    home = folder or Path(tempfile.mkdtemp(prefix="ttdm_franka_"))
+    home.mkdir(parents=True, exist_ok=True)
+    keep = folder is not None
+    try:
+        yield home
+    except TtdmError as error:
+        keep = True
+        raise TtdmError(f"{error} (bag and logs are in {home})") from error
+    finally:
+        if not keep:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _loop_figures(recording: Recording) -> dict[str, Any]:
