@@ -118,14 +118,16 @@ def _drive(options: DemoOptions, arm: "Arm", folder: DemoFolder, group: ProcessG
     session = DemoSession(group, view, logs=folder.logs, environment=environment, robot=robot)
     if options.franka:
         address = start_simulated_robot(group, arm, options.plant, folder=folder.logs)
-        driver = {"robot": options.robot} | SPARING | PATIENT_DRIVER
-        start_driver(group, driver, address=address, folder=folder.logs, environment=environment)
     # The same order and the same files as launch/panda_mpc.launch.py. The recorder comes first and misses nothing.
     session.record(folder.lesson if options.learn else folder.bag)
     controller = {"model": options.model, "task": options.task} | PATIENT_CONTROLLER
     exploration = {"controller.exploration": EXPLORATION} if options.learn else {}
     session.start(plant=None if options.franka else options.plant, controller=controller | exploration)
     try:
+        if options.franka:
+            session.follow("waiting")  # a robot does not bear what a machine is held up for by compiling a solver
+            driver = {"robot": options.robot} | SPARING | PATIENT_DRIVER
+            start_driver(group, driver, address=address, folder=folder.logs, environment=environment)
         if options.learn:
             _learn(session, options, folder)
         else:

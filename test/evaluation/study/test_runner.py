@@ -1,6 +1,10 @@
-"""A whole study, as small as one can be: resumed, and refused where something does not fit."""
+"""The quick form of a study that ships: all of its parts, resumed, and refused where something does not fit."""
 
+import csv
 import json
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +12,7 @@ import numpy as np
 import pytest
 
 from ttdm_ros.errors import TtdmError
-from ttdm_ros.evaluation.study.config import StudyConfig
+from ttdm_ros.evaluation.study.config import StudyConfig, load_study
 from ttdm_ros.evaluation.study.folder import StudyFolder
 from ttdm_ros.evaluation.study.learning import Learning
 from ttdm_ros.evaluation.study.runner import StudyProgress, run_study
@@ -17,19 +21,32 @@ from ttdm_ros.systems.arm import load_arm
 
 Make = Callable[..., StudyConfig]
 
+pytestmark = pytest.mark.timeout(900)  # the first run on a machine compiles
+
 
 @pytest.fixture(scope="module")
-def done(make_study: Make, tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyConfig, StudyFolder]:
-    variants = [
-        {"name": "newton", "hessian": "gauss_newton", "sensitivities": "checkpoint"},
-        {"name": "kept", "sensitivities": "checkpoint"},
-        {"name": "halves", "sensitivities": "checkpoint", "parts": 2},
-        {"name": "refreshed", "sensitivities": "refreshed", "parts": 2},
-    ]
-    study = make_study(recording={"drives": 2, "duration": 3.0}, drives=[1], variants=variants)
-    folder = StudyFolder(tmp_path_factory.mktemp("study"))
-    run_study(study, folder, jobs=1)
-    return study, folder
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyConfig, StudyFolder]:
+    """`ttdm study arm --quick`, as it is typed."""
+    home = tmp_path_factory.mktemp("study")
+    command = [sys.executable, "-m", "ttdm_ros.cli", "study", "arm", "--quick", "--out", str(home / "out")]
+    ended = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "training and driving" in ended.stdout
+    return load_study("quick"), StudyFolder(home / "out")
+
+
+def test_the_quick_form_does_every_part_of_the_study(done: tuple[StudyConfig, StudyFolder]) -> None:
+    home = done[1].path
+    figures = json.loads((home / "summary.json").read_text())
+    assert set(figures["normalised_reduction"]["sensitivity"]) == {"1", "4"}
+    assert figures["failures"] == 0
+    assert figures["seconds"] > 0
+    assert len(figures["claims"]) == 5
+    assert figures["command"].startswith("ttdm study arm --quick")
+    with (home / "table.csv").open() as file:
+        experiments = {line["experiment"] for line in csv.DictReader(file)}
+    assert experiments == {"main", "capacity", "data", "variants"}
+    assert "<svg" in (home / "report.html").read_text()
 
 
 def test_every_model_drives_every_reference(done: tuple[StudyConfig, StudyFolder]) -> None:
@@ -37,20 +54,22 @@ def test_every_model_drives_every_reference(done: tuple[StudyConfig, StudyFolder
     reports: list[StudyProgress] = []
     rows = run_study(study, folder, on_progress=reports.append)
     assert reports == []  # nothing was left to do
-    drives = [(row["experiment"], row["weighting"], row["reference"]) for row in rows]
-    main, fewer = (
-        [(experiment, name, "random 0") for name in ("one_step", "mse", "sensitivity")]
-        for experiment in ("main", "data")
-    )
-    assert drives == [*main, *fewer, *(("variants", name, "random 0") for name in ("one_step", "sensitivity") * 4)]
+    drives = Counter((row["experiment"], row["seed"], row["round"], row["p"], row["plant"]) for row in rows)
+    own, other = study.plant, study.other_plants[0]
+    main = {(0, 4, own): 4, (1, 1, own): 3, (1, 4, own): 4, (1, 4, other): 4}  # the checkpoint is the same for every p
+    expected = {("main", seed, *setting): count for seed in (0, 1) for setting, count in main.items()}
+    expected |= {(experiment, 0, 1, 4, own): 4 for experiment in ("capacity", "data")}
+    assert drives == expected | {("variants", 0, 0, 4, own): 2 * len(study.variants)}
+    assert {row["weighting"] for row in rows} == {"one_step", *study.weightings}
+    assert {row["hidden"] for row in rows if row["experiment"] == "capacity"} == {"2"}
     assert all(row["completed"] and np.isfinite(row["excess"]) for row in rows)
-    # Twenty steps of training are not much, but the oracle knows 1.5 kg that the nominal model does not.
+    # So little training is not much, but the oracle knows 1.5 kg that the nominal model does not.
     assert rows[0]["nominal_excess"] > 0.1
 
 
 def test_what_is_finished_is_not_done_again_and_comes_out_the_same(done: tuple[StudyConfig, StudyFolder]) -> None:
     study, folder = done
-    main, variant = (folder.cell(name) for name in ("main_seed0_round0_p1_2", "variants_seed0_round0_p1_2_newton"))
+    main, variant = (folder.cell(name) for name in ("main_seed1_round1_p1_8", "variants_seed0_round0_p4_8_as-chosen"))
     before, stamp = main.read_text(), variant.stat().st_mtime_ns
     main.unlink()
     reports: list[StudyProgress] = []
@@ -67,15 +86,19 @@ def test_fewer_recordings_are_learned_of_where_that_is_asked(done: tuple[StudyCo
     arm = load_arm(study.robot)
     few, whole = (Learning(study, folder, arm, 0, 0, drives).sensitivities(1) for drives in (1, None))
     assert 0 < len(few.good) < len(whole.good)
-    rows = {row["experiment"]: row for row in run_study(study, folder) if row["weighting"] == "mse"}
-    assert (rows["data"]["recorded_s"], rows["main"]["recorded_s"]) == (3.0, 6.0)
+    rows = {
+        row["experiment"]: row
+        for row in run_study(study, folder)
+        if (row["weighting"], row["seed"], row["round"], row["p"], row["plant"]) == ("mse", 0, 1, 4, study.plant)
+    }
+    assert (rows["data"]["recorded_s"], rows["main"]["recorded_s"]) == (6.0, 12.0)
     assert rows["data"]["error_one_step"] != rows["main"]["error_one_step"]
 
 
-def test_refreshed_sensitivities_make_another_model(done: tuple[StudyConfig, StudyFolder]) -> None:
+def test_each_variant_makes_another_model(done: tuple[StudyConfig, StudyFolder]) -> None:
     rows = [row for row in run_study(*done) if row["weighting"] == "sensitivity"]
     excess = {row["variant"]: row["excess"] for row in rows if row["experiment"] == "variants"}
-    assert len(set(excess.values())) == len(excess) == 4
+    assert len(set(excess.values())) == len(excess) == len(done[0].variants) == 5
 
 
 def test_the_weights_along_the_recordings_are_drawn(done: tuple[StudyConfig, StudyFolder]) -> None:
@@ -109,6 +132,13 @@ def test_a_folder_that_cannot_be_written_is_told(make_study: Make, tmp_path: Pat
     (tmp_path / "file").write_text("")
     with pytest.raises(TtdmError, match="cannot be written"):
         StudyFolder(tmp_path / "file" / "study").open(make_study())
+
+
+def test_a_study_without_a_quick_form_is_told() -> None:
+    command = [sys.executable, "-m", "ttdm_ros.cli", "study", "mine.yaml", "--quick"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "ttdm: there is no quick form of mine.yaml; leave --quick out, or give it with arm\n"
 
 
 def test_results_are_json_whatever_was_found(tmp_path: Path) -> None:

@@ -95,6 +95,27 @@ def test_torque_changes_by_at_most_a_newton_metre_a_millisecond(driven: Robot) -
     np.testing.assert_allclose(driven.tau[2], 3.5)
 
 
+def test_a_step_back_is_no_larger_where_the_robots_state_does_not_hold_the_last_command_yet() -> None:
+    robot, sent = Robot(), [np.zeros(7), np.zeros(7)]
+
+    def step(command: Command | None, count: int) -> None:
+        for k in range(count):
+            robot.tau = sent[-2]  # what the state says was applied: not the newest command, but that before it
+            robot.step(command if k % 10 == 0 else None)
+            sent.append(robot.tau)
+
+    step(None, PAUSE)
+    step(torque(1.0), 10)
+    assert robot.phase is LawPhase.FOLLOWING
+    for wanted in (20.0, -20.0, 3.0, 20.0, -20.0):
+        step(torque(wanted, -wanted), 15)
+        changes = np.abs(np.diff(sent, axis=0))
+        assert changes.max() <= 1.0  # if it came
+        assert np.abs(np.array(sent[2:]) - sent[:-2]).max() <= 1.0  # if the one before it was lost
+    assert robot.phase is LawPhase.FOLLOWING
+    assert np.ptp(sent, axis=0)[0] > 8.0
+
+
 def test_a_lower_rate_can_be_asked_for() -> None:
     robot = Robot(Guard(torque_rate=100.0))
     robot.step(count=PAUSE)

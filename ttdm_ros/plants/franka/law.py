@@ -25,7 +25,7 @@ JOINTS = 7
 MOST_POINTS = 16
 BLOCK = 512 + 3 + 5 * JOINTS
 """Numbers of the block of parameters."""
-MEMORY = 8 + 2 * JOINTS
+MEMORY = 8 + 3 * JOINTS
 """Numbers of the memory."""
 
 _SOURCE = Path(__file__).parent / "csrc" / "law.c"

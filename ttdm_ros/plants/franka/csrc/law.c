@@ -25,7 +25,7 @@ enum { STARTING = 0, HOLDING = 1, FOLLOWING = 2, BRAKING = 3 };  /* phases */
 enum { NONE = 0, SILENCE = 1, ASKED = 2, NOT_FINITE = 3 };   /* causes of a stop */
 
 typedef struct {
-  double phase, sequence, age, locked, refused, cause, time, held, q_ref[J], v_ref[J];
+  double phase, sequence, age, locked, refused, cause, time, held, q_ref[J], v_ref[J], sent[J];
 } Memory;
 
 static int finite_all(const double *x, int n) {
@@ -97,6 +97,7 @@ int ttdm_franka_law(const char *state, const char *params, Memory *m, double *ta
     m->sequence = p[SEQUENCE]; /* what was commanded before the motion began is no command to it */
     m->locked = 1.0; /* whoever commands already has to pause first */
     memcpy(m->q_ref, q, sizeof m->q_ref);
+    memcpy(m->sent, last, sizeof m->sent);
     m->phase = HOLDING;
   }
   const double dt = clip(time - m->time, 0.0, 0.02);
@@ -140,10 +141,14 @@ int ttdm_franka_law(const char *state, const char *params, Memory *m, double *ta
     hold(p, m, dt, q, v, tau);
   }
   for (int i = 0; i < J; ++i) {
-    /* The robot compares with what it applied a millisecond ago, whatever was lost on the way; a hair less is allowed. */
+    /* The robot compares with what it applied a millisecond ago. That is what its state says, if the last command was
+     * lost on the way, or that command, if only the state was sent before it came: near both is near either. A hair less
+     * than the limit is allowed. */
     const double most = p[EFFORT_RATE + i] * (1e-3 - 1e-9);
     tau[i] = clip(tau[i], -p[EFFORT + i], p[EFFORT + i]);
+    tau[i] = clip(tau[i], m->sent[i] - most, m->sent[i] + most);
     tau[i] = clip(tau[i], last[i] - most, last[i] + most);
+    m->sent[i] = tau[i];
   }
   return finite_all(tau, J) ? 0 : 1;
 }
