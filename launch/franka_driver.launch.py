@@ -7,6 +7,7 @@ from launch_ros.actions import Node
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.launching import NAMESPACE, PARAMS_FILE, Argument, declare, own_node, read
 from ttdm_ros.paths import find_config
+from ttdm_ros.plants.franka.kind import kind_of
 
 _ARGUMENTS: dict[str, Argument] = {
     "robot": ("fr3", "robot of config/robots, or a path to a .yaml file"),
@@ -27,7 +28,7 @@ def generate_launch_description() -> LaunchDescription:
 def _driver(context: LaunchContext) -> list[Node]:
     given = read(context, _ARGUMENTS)
     find_config("robots", given["robot"])
-    kind = given["kind"] or ("panda" if given["robot"] == "panda" else "fr3")
+    kind = given["kind"] or kind_of(given["robot"])
     if kind not in _KINDS:
         raise TtdmError(f"there is no kind:={kind} of Franka arm; give {' or '.join(_KINDS)}")
     return [

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from ttdm_ros.errors import ConfigError, SolverError
 from ttdm_ros.nodes import franka_driver
 from ttdm_ros.nodes.franka_driver import FrankaDriver
 from ttdm_ros.nodes.law_message import LawTemplate
-from ttdm_ros.plants.franka.law import MEMORY, LawStatus
+from ttdm_ros.plants.franka.law import MEMORY, LawPhase, LawStatus
 from ttdm_ros.plants.franka.link import CYCLE, LinkError, Look
 
 SEQUENCE, HELD, COUNT = 0, 1, 3  # places in the block
@@ -82,6 +83,7 @@ class Heard:
     def __init__(self) -> None:
         self.states: list[tuple[int, Any]] = []
         self.others: list[tuple[int, Any]] = []
+        self.phases: list[LawPhase] = []
 
     def joint_state(self, stamp: int, cycle: Any) -> None:
         self.states.append((stamp, cycle))
@@ -89,11 +91,18 @@ class Heard:
     def details(self, stamp: int, cycle: Any) -> None:
         self.others.append((stamp, cycle))
 
-    def loop(self, *_: Any) -> None: ...
+    def loop(self, stamp: int, cycle: Any, phase: LawPhase) -> None:
+        self.phases.append(phase)
 
     def note(self, _: Any) -> None: ...
 
     def event(self, _: str) -> None: ...
+
+
+def cycle_at(time: float) -> np.ndarray:
+    row = np.zeros(1, CYCLE)
+    row["time"] = time
+    return row
 
 
 @pytest.fixture
@@ -260,6 +269,54 @@ def test_a_stop_lasts_until_recover_and_joint_states_are_silent(driving: FrankaD
     assert heard.states != []
 
 
+def test_what_happens_until_the_arm_rests_at_the_end_is_published(
+    driving: FrankaDriver, arm: Arm, heard: Heard
+) -> None:
+    heard.states.clear()
+    heard.others.clear()
+
+    def brake(block: np.ndarray) -> None:
+        assert block[HELD] == 1.0
+        arm.memory[0], arm.memory[3], arm.memory[7] = LawPhase.HOLDING, 1.0, 1.0
+        arm.pass_cycles(8, begin=2.0)
+
+    arm.command = brake  # type: ignore[method-assign]
+    driving.stop()
+    driving.run()
+    assert [round(1e3 * cycle["time"]) for _, cycle in heard.states] == [2000, 2002, 2004, 2006]
+    assert [round(1e3 * cycle["time"]) for _, cycle in heard.others] == [2000, 2004]
+
+
+def test_after_a_reflex_the_loop_is_not_told_to_follow(driving: FrankaDriver, arm: Arm, heard: Heard) -> None:
+    arm.memory[0] = LawPhase.FOLLOWING
+    arm.pass_cycles(4, begin=2.0)
+    driving._publish(driving._supervisor.update())
+    assert heard.phases[-1] is LawPhase.FOLLOWING
+    arm.moving, arm.failure = False, '["joint_reflex"]'
+    driving._publish(driving._supervisor.update())
+    arm.look = lambda: Look(cycle=cycle_at(3.0), errors=("joint_reflex",))  # type: ignore[method-assign]
+    heard.phases.clear()
+    driving._publish(driving._supervisor.update())
+    assert heard.phases == [LawPhase.STARTING]
+
+
+def test_what_is_to_know_of_the_motion_and_of_the_stamps_is_told_together(
+    driving: FrankaDriver, arm: Arm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def diagnostics(_: Any, *, refusal: str, notice: str) -> None:
+        told.append(notice)
+        driving.stop()
+
+    driving._topics.diagnostics = diagnostics  # type: ignore[method-assign]
+    driving._robot_clock.ahead = 5.0
+    arm.notice = "the control loop runs without real-time scheduling"
+    monkeypatch.setattr(franka_driver, "_TICK_S", 0.01)
+    driving.run()
+    assert told[0].startswith("the control loop runs without real-time scheduling; stamps are 5.0 s ahead")
+
+
 def test_a_recovery_that_fails_in_any_way_is_answered(node: FrankaDriver, arm: Arm) -> None:
     arm.moving, arm.failure = False, '["joint_reflex"]'
     node._supervisor.update()
@@ -286,6 +343,34 @@ def test_a_robot_that_refuses_to_begin_is_waited_for(arm: Arm, context: Context)
     node = FrankaDriver(context=context)
     assert "reflex" in node._supervisor.problem
     assert node._on_recover(Trigger.Request(), Trigger.Response()).success
+    node.destroy_node()
+
+
+@pytest.mark.parametrize(
+    ("given", "connected"), [({}, "fr3"), ({"robot": "panda"}, "panda"), ({"robot": "panda", "kind": "fr3"}, "fr3")]
+)
+def test_the_kind_follows_from_the_robot_unless_it_is_given(
+    arm: Arm, context: Context, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], connected: str
+) -> None:
+    kinds: list[str] = []
+
+    def connect(kind: str, _: Any) -> Arm:
+        kinds.append(kind)
+        return arm
+
+    monkeypatch.setattr(franka_driver, "connect", connect)
+    overrides = [Parameter(name, value=value) for name, value in given.items()]
+    FrankaDriver(context=context, parameter_overrides=overrides).destroy_node()
+    assert kinds == [connected]
+
+
+def test_diagnostics_name_the_node_as_two_arms_share_them(arm: Arm, context: Context) -> None:
+    node = FrankaDriver(context=context, namespace="left")
+    told: list[Any] = []
+    node._topics._diagnostics_publisher = SimpleNamespace(publish=told.append)
+    node._topics.diagnostics(node._supervisor, refusal="", notice="")
+    values = {item.key: item.value for item in told[0].status[0].values}
+    assert values["node"] == "/left/franka_driver"
     node.destroy_node()
 
 

@@ -1,5 +1,7 @@
 """Which torque of a bag counts: what a Franka arm says it applied, before what it was told."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,14 @@ def wrong_commands(motion, command):
             data, received = command(np.full(7, 3.0)), START_NS + round(1.02 * (received - START_NS))
         rows.append((topic, data, received))
     return rows
+
+
+def standing(motion, count, *, before):
+    """What the arm says it applies while there is no motion: one torque every 51 ms, so many of them."""
+    still, steps = copy(motion), 0.051 * np.arange(1, count + 1)
+    still.time = -steps[::-1] if before else motion.time[-1] + steps
+    still.q, still.v, still.tau = (np.zeros((count, 7)) for _ in range(3))
+    return still.desired()
 
 
 def expected(motion, part, delay=0.0005):
@@ -92,6 +102,24 @@ def test_too_few_torques_are_refused_though_there_are_commands(panda, motion, mc
     with pytest.raises(
         BagError, match=rf"holds {count} torques of the arm, too few .* parameter detail_rate of franka"
     ):
+        read_bag_data(path, panda)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_long_time_without_a_motion_does_not_count_against_the_torques(panda, motion, mcap, before):
+    """There are no joint states then, and a torque every 51 ms."""
+    idle = standing(motion, round(30 * motion.time[-1] / 0.051), before=before)
+    path = mcap(by_time(motion.messages(), motion.desired(), idle))
+    (part,) = read_bag_data(path, panda).trajectories
+    assert len(part) * part.step > 1.4
+    inside = part.time + part.dt < motion.time[-1]
+    np.testing.assert_allclose(part.u[inside], expected(motion, part)[inside], atol=2e-3)
+
+
+def test_a_motion_with_too_few_torques_is_refused_however_long_the_arm_stood(panda, motion, mcap):
+    idle = standing(motion, 900, before=True)
+    path = mcap(by_time(motion.messages(), motion.desired(every=30), idle))
+    with pytest.raises(BagError, match="too few to tell what drove it"):
         read_bag_data(path, panda)
 
 

@@ -60,8 +60,9 @@ def run(
         progress: told the share that is done, now and then.
 
     Returns:
-        ``seconds`` and ``robot_seconds`` (by the robot's clock), ``drives``, ``cycles`` and ``missing_cycles``, ``stolen``
-        (share of the processors' time that this machine's host gave to others), ``reflexes`` (what the driver told of motions that ended), ``stops`` (of the guard, before the end);
+        ``seconds`` and ``robot_seconds`` (by the robot's clock), ``drives``, ``cycles`` and ``missing_cycles``;
+        ``stolen`` (share of the processors' time that this machine's host gave to others, None if unknown);
+        ``reflexes`` (what the driver told of motions that ended), ``stops`` (of the guard, before the end);
         ``period_ms`` and ``busy_ms`` (``p50``, ``p99``, ``max``); ``success_rate`` (``mean``, ``p1``, ``min``);
         ``rmse_mm`` of the tip, ``late_solves``, ``failed_solves``, ``solves``, and the longest time between two solves,
         ``longest_silence_ms``.
@@ -94,14 +95,15 @@ def run(
                     session.follow("tracking")
                     drives += 1
                 session.watch(0.2, show=False)
-            stolen = stolen_share(ticks, processor_ticks())
+            stolen, driven_ns = stolen_share(ticks, processor_ticks()), time.time_ns()
+            group.stop("mpc_controller")  # before the driver, as an operator does: it brings the arm to rest
             if problems := [ended.problem for ended in group.stop_all() if ended.problem]:
                 raise TtdmError(problems[0])
         figures = {"robot": arm.name, "feedback": feedback, "seconds": elapsed, "drives": drives, "stolen": stolen}
         required = (topics.TIMING, topics.FRANKA_LOOP, topics.FRANKA_EVENTS)
         recording = read_bag(home / "bag", joints=arm.joint_names, require=required)
         assert recording.timing is not None, "it is required"
-        figures |= _loop_figures(recording)
+        figures |= _loop_figures(recording, driven_ns)
         metrics = measure_run(recording, arm, inspect(home / "bag"))
         figures |= {
             "rmse_mm": None if metrics.tracking is None else metrics.tracking.rmse_mm,
@@ -134,7 +136,8 @@ def kept_if_it_fails(folder: Path | None) -> Iterator[Path]:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _loop_figures(recording: Recording) -> dict[str, Any]:
+def _loop_figures(recording: Recording, driven_ns: int) -> dict[str, Any]:
+    """Return what the driver says of its loop; a stop by the guard after ``driven_ns`` (wall clock) is no stop."""
     loop, events = recording.franka_loop, recording.franka_events
     assert loop is not None and events is not None, "they are required"
     column = {name: loop.values[:, i] for i, name in enumerate(topics.FRANKA_LOOP_COLUMNS)}
@@ -149,7 +152,11 @@ def _loop_figures(recording: Recording) -> dict[str, Any]:
         "cycles": int(follows.sum()),
         "missing_cycles": int(np.round(1e3 * steps[(steps > 0.0015) & (steps < 0.5)]).sum()),
         "reflexes": [text for text in events.text if "no motion" in text],
-        "stops": [text for text in events.text if "commands stopped coming" in text][:-1],
+        "stops": [
+            text
+            for text, heard_ns in zip(events.text, events.log_time_ns, strict=True)
+            if "commands stopped coming" in text and heard_ns < driven_ns
+        ],
         "period_ms": asdict(spread(period)),
         "busy_ms": asdict(spread(busy)),
         "success_rate": {

@@ -29,7 +29,8 @@ from ttdm_ros.nodes.running import Farewell, run_node
 from ttdm_ros.paths import find_config
 from ttdm_ros.plants.franka.address_lock import AddressLock
 from ttdm_ros.plants.franka.config import FrankaSettings
-from ttdm_ros.plants.franka.connection import Kind, connect
+from ttdm_ros.plants.franka.connection import connect
+from ttdm_ros.plants.franka.kind import kind_of
 from ttdm_ros.plants.franka.law import Command, LawBlock
 from ttdm_ros.plants.franka.robot_clock import RobotClock
 from ttdm_ros.plants.franka.supervisor import Supervisor
@@ -48,8 +49,8 @@ class FrankaDriverConfig(FrankaSettings):
 
     robot: str = "fr3"
     """Name of a robot in config/robots, or a path to its .yaml file: names and torque limits of the joints."""
-    kind: Kind = "fr3"
-    """What is at the address: fr3 (by pylibfranka) or panda (FER, by panda-python)."""
+    kind: Literal["", "fr3", "panda"] = ""
+    """What is at the address: fr3 (by pylibfranka) or panda (FER, by panda-python); empty: by the robot."""
     rate: Literal[1000, 500, 250, 200, 125, 100] = 1000
     """Joint states a second [Hz]."""
     detail_rate: Literal[1000, 500, 250, 200, 125, 100] = 500
@@ -77,7 +78,7 @@ class FrankaDriver(Node):
         robot = _read_robot(self.config.robot)
         self._joints = tuple(joint.name for joint in robot.joints)
         self._lock = AddressLock(self.config.address)
-        self._link = connect(self.config.kind, self.config)
+        self._link = connect(self.config.kind or kind_of(self.config.robot), self.config)
         self._topics = FrankaTopics(self, self._joints, robot.name, write_urdf(robot))
         block = LawBlock(self.config.guard, np.array(robot.limits.effort))
         self._supervisor = Supervisor(self._link, block, on_event=self._tell)
@@ -116,10 +117,11 @@ class FrankaDriver(Node):
                     self._executor.spin_once(timeout_sec=0.0)
                 if now - told > 1.0 / self.config.diagnostics_rate:
                     told = now
-                    self._topics.diagnostics(self._supervisor, refusal=self._refusal, notice=self._link.notice)
+                    notice = "; ".join(filter(None, (self._link.notice, self._robot_clock.notice)))
+                    self._topics.diagnostics(self._supervisor, refusal=self._refusal, notice=notice)
                     self._refusal = ""
         finally:
-            self._supervisor.end()
+            self._supervisor.end(self._publish)
 
     # Commands
 

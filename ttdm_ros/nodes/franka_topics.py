@@ -90,6 +90,7 @@ class FrankaTopics:
         self._periods, self._rates = self._periods[-1:], []
         status = supervisor.status
         values = {
+            "node": self._node.get_fully_qualified_name(),  # two arms share the diagnostics
             "robot_mode": supervisor.mode,
             "law": status.phase.name.lower(),
             "accepts_commands": str(supervisor.moving and not status.locked).lower(),

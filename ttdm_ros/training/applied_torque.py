@@ -18,7 +18,7 @@ from ttdm_ros.recording.stream import Recording
 from ttdm_ros.training.config import SamplingConfig
 from ttdm_ros.training.ordering import OrderedColumns
 from ttdm_ros.training.store import Store, pieces
-from ttdm_ros.training.trajectory import LONGEST_COMMAND_GAP, gaps
+from ttdm_ros.training.trajectory import LONGEST_COMMAND_GAP, LONGEST_STATE_GAP, gaps
 
 Array = NDArray[np.float64]
 Stamps = NDArray[np.int64]
@@ -67,8 +67,12 @@ class TorqueReader:
             self._desired.add(desired.stamp_ns, desired.log_time_ns, desired.tau)
         self._has_driver |= piece.franka_events is not None
 
-    def finish(self, path: Path | str) -> AppliedTorque:
+    def finish(self, path: Path | str, states: Stamps) -> AppliedTorque:
         """Return the torque that counts.
+
+        Args:
+            path: of the bag, for errors.
+            states: stamps of its joint states, in order [ns].
 
         Raises:
             BagError: the commands are of another robot, stamps jump back, or a Franka arm was driven and what it
@@ -77,7 +81,7 @@ class TorqueReader:
         if self._has_desired:
             self._commanded.discard()
             stamp, values = self._desired.finish(f"torques of '{topics.FRANKA_DESIRED}'", path)
-            _check_density(stamp, path)
+            _check_density(stamp, states, path)
             return AppliedTorque(stamp=hold_about(stamp, self._store), values=values, by_robot=True)
         self._desired.discard()
         if self._has_driver:
@@ -105,9 +109,24 @@ def hold_about(stamp: Stamps, store: Store) -> Stamps:
     return begin.finish()
 
 
-def _check_density(stamp: Stamps, path: Path | str) -> None:
-    """Refuse torques of which most are too far apart to say what happened between them."""
-    if len(stamp) < 2 or 2 * len(gaps(stamp, 1e9 * LONGEST_COMMAND_GAP)) >= len(stamp):
+def _check_density(stamp: Stamps, states: Stamps, path: Path | str) -> None:
+    """Refuse torques of which most are too far apart to say what happened between them.
+
+    Where most are, only those between joint states count: without a motion there are none, and the robot is looked at
+    now and then.
+    """
+    longest, steps, wide = 1e9 * LONGEST_COMMAND_GAP, 0, 0
+    if 2 * len(gaps(stamp, longest)) < len(stamp) and len(stamp) > 1:
+        return
+    breaks = gaps(states, 1e9 * LONGEST_STATE_GAP)
+    begins, ends = np.append(states[:1], breaks[:, 1]), np.append(breaks[:, 0], states[-1:])
+    for rows in pieces(len(stamp) - 1 if len(states) else 0):
+        reach = stamp[rows.start : rows.stop + 1].astype(np.float64)
+        span = np.searchsorted(begins, reach, side="right") - 1
+        inside = (span[:-1] >= 0) & (span[:-1] == span[1:]) & (reach[1:] <= ends[span[1:]])
+        steps += int(inside.sum())
+        wide += int((np.diff(reach)[inside] > longest).sum())
+    if 2 * wide >= steps:
         raise BagError(
             f"'{topics.FRANKA_DESIRED}' in {path} holds {len(stamp)} torques of the arm, too few to tell what drove it "
             f"(most must be within {LONGEST_COMMAND_GAP:g} s of the next); record that topic whole, and raise the "

@@ -84,8 +84,8 @@ def read_motion(
             row = np.concatenate([target.q, target.v, np.nan_to_num(target.tau)], axis=1)
             wanted.add(target.stamp_ns, target.log_time_ns, row)
     check.finish(path)
-    applied = torque.finish(path)
     stamp, q, v = states.finish("joint states", path)
+    applied = torque.finish(path, stamp)
     wanted_stamp, reference = wanted.finish("references", path)
     return Motion(stamp=stamp, q=q, v=v, torque=applied, wanted_stamp=wanted_stamp, wanted=reference)
 

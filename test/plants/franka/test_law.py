@@ -124,6 +124,48 @@ def test_a_lower_rate_can_be_asked_for() -> None:
     assert np.abs(np.diff(robot.history, axis=0)).max() <= 0.1
 
 
+@pytest.mark.parametrize("speed", [0.0, 2.0])
+@pytest.mark.parametrize("rate", [10.0, 100.0, 1000.0])
+def test_a_lower_rate_weakens_neither_the_brake_nor_the_hold(rate: float, speed: float) -> None:
+    robot = Robot(Guard(torque_rate=rate))
+    robot.step(count=PAUSE)
+    robot.step(torque(1.0))
+    assert robot.phase is LawPhase.FOLLOWING
+    robot.v[0], robot.load[0] = speed, 15.0
+    robot.step(count=60)
+    assert robot.phase is LawPhase.BRAKING
+    robot.step(count=3000)
+    assert robot.phase is LawPhase.HOLDING
+    assert np.abs(robot.v).max() < 0.01
+    assert abs(robot.tau[0] - 15.0) < 0.1
+    assert np.abs(np.diff(robot.history, axis=0)).max() <= 1.0
+
+
+def test_from_the_hold_to_commands_and_back_torque_makes_no_step_whatever_the_rate() -> None:
+    """Where the robot's state says what was applied a millisecond later, too."""
+    robot, sent = Robot(Guard(torque_rate=10.0)), [np.zeros(7), np.zeros(7)]
+    robot.load[0] = 15.0
+
+    def step(command: Command | None, count: int) -> None:
+        for k in range(count):
+            robot.tau = sent[-2]
+            robot.step(command if k % 10 == 0 else None)
+            sent.append(robot.tau)
+
+    step(None, 3000)
+    assert abs(robot.tau[0] - 15.0) < 1.0
+    begun = len(sent)
+    step(torque(1.0), 20)
+    assert robot.phase is LawPhase.FOLLOWING
+    changes = np.abs(np.diff(sent[begun + 2 :], axis=0))
+    assert changes.max() <= 0.01
+    robot.v[0] = -2.0
+    step(None, 100)
+    assert robot.phase is LawPhase.BRAKING
+    assert np.abs(np.diff(sent, axis=0)).max() <= 1.0
+    assert np.abs(np.array(sent[2:]) - sent[:-2]).max() <= 1.0
+
+
 def test_torque_stays_within_the_limits_of_the_joints() -> None:
     robot = Robot(Guard(torque_share=0.5, timeout=0.4, pause=0.5))
     robot.step(count=5 * PAUSE)

@@ -25,7 +25,8 @@ class Robot:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        self.mode, self.errors, self.failure = 1, "[]", ""
+        self.mode, self.errors, self.last_errors, self.failure = 1, "[]", "[]", ""
+        self.load_problem = ""
         self.time, self.step, self.torque = 0.0, STEP, np.zeros(7)
         self.torques: list[np.ndarray] = []
         self.running = False
@@ -44,6 +45,7 @@ class Robot:
             time=SimpleNamespace(to_sec=lambda now=self.time: now),
             robot_mode=SimpleNamespace(value=self.mode),
             current_errors=self.errors,
+            last_motion_errors=self.last_errors,
             control_command_success_rate=1.0,
         )
 
@@ -62,9 +64,14 @@ class Robot:
     # Of panda_py.libfranka.Robot
 
     def set_collision_behavior(self, *thresholds: list[float]) -> None:
+        if self.mode != 1:
+            raise RuntimeError("command not possible in the current mode")
+        self.calls.append("set_collision_behavior")
         self.thresholds = thresholds
 
     def set_load(self, mass: float, com: list[float], inertia: list[float]) -> None:
+        if self.load_problem:
+            raise RuntimeError(self.load_problem)
         self.load = (mass, com, inertia)
 
     def automatic_error_recovery(self) -> None:
@@ -124,9 +131,32 @@ def begin(link: Any, robot: Robot, block: LawBlock) -> None:
     robot.step = STEP
 
 
-def test_thresholds_and_load_are_set_when_it_connects(link: Any, robot: Robot) -> None:
+def test_thresholds_and_load_are_set_before_the_first_motion(link: Any, robot: Robot, block: LawBlock) -> None:
+    assert robot.calls == []
+    link.start(block.values)
+    link.stop()
+    link.start(block.values)
+    assert robot.calls == ["set_collision_behavior", "start_controller", "stop_controller", "start_controller"]
     assert robot.thresholds[1] == list(SETTINGS.collision.upper_torque)
     assert robot.load == (0.0, [0.0, 0.0, 0.0], [0.0] * 9)
+
+
+def test_a_robot_that_takes_no_settings_does_not_move(link: Any, robot: Robot, block: LawBlock) -> None:
+    robot.load_problem = "invalid inertia"
+    with pytest.raises(LinkError, match=r"takes no collision thresholds and no load now \(invalid inertia\)"):
+        link.start(block.values)
+    with pytest.raises(LinkError, match="takes no collision thresholds"):
+        link.recover()
+    with pytest.raises(LinkError, match="takes no collision thresholds"):
+        link.start(block.values)
+    assert "start_controller" not in robot.calls
+
+
+def test_an_error_of_the_last_motion_is_told_only_while_its_reflex_lasts(link: Any, robot: Robot) -> None:
+    robot.last_errors = "[joint_reflex]"
+    assert link.look().errors == ()
+    robot.mode = 4
+    assert link.look().errors == ("joint_reflex",)
 
 
 def test_a_motion_is_held_and_then_follows_within_the_rate(link: Any, robot: Robot, block: LawBlock) -> None:
@@ -164,7 +194,7 @@ def test_no_motion_begins_while_the_robot_has_errors_as_that_would_clear_them(
     assert link.look().errors == ("joint_reflex",)
     link.recover()
     link.start(block.values)
-    assert robot.calls == ["automatic_error_recovery", "start_controller"]
+    assert robot.calls == ["automatic_error_recovery", "set_collision_behavior", "start_controller"]
 
 
 def test_a_reflex_ends_the_motion_with_its_name(link: Any, robot: Robot, block: LawBlock) -> None:

@@ -51,3 +51,16 @@ def test_a_stamp_gives_the_robot_time_back() -> None:
     stamp = clock.stamp_ns(5.25, WALL, may_step=True)
     assert stamp is not None
     assert abs(clock.robot_time(stamp + 20_000_000) - 5.27) < 1e-9
+
+
+def test_stamps_that_are_ahead_of_the_wall_clock_never_go_back_and_are_told() -> None:
+    clock = RobotClock()
+    first = clock.stamp_ns(5.0, WALL, may_step=True)
+    assert first is not None
+    assert clock.notice == ""
+    assert clock.stamp_ns(5.1, WALL + 0.02, may_step=True) == first + 100_000_000
+    assert clock.notice == ""
+    assert clock.stamp_ns(5.2, WALL - 4.8, may_step=True) == first + 200_000_000  # set back by 5 s
+    assert clock.notice.startswith("stamps are 5.0 s ahead of this computer's clock")
+    assert clock.stamp_ns(5.3, WALL + 5.0, may_step=True) == round((WALL + 5.0) * 1e9)
+    assert clock.notice == ""

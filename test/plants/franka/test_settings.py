@@ -1,5 +1,6 @@
 """Settings are checked where they enter, and one driver holds an address."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from ttdm_ros.errors import ConfigError
 from ttdm_ros.paths import share_folder
 from ttdm_ros.plants.franka.address_lock import AddressLock
 from ttdm_ros.plants.franka.config import FrankaSettings
-from ttdm_ros.plants.franka.connection import connect
+from ttdm_ros.plants.franka.connection import _PACKAGES, connect
+from ttdm_ros.plants.franka.kind import Kind
 from ttdm_ros.plants.franka.law import LawBlock
 from ttdm_ros.plants.franka.link import LinkError
 
@@ -72,8 +74,37 @@ def test_a_second_driver_of_the_same_address_is_refused(tmp_path: Path, monkeypa
     AddressLock("172.16.0.2")
 
 
-def test_without_the_robots_library_the_driver_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pylibfranka", None)
-    monkeypatch.delitem(__import__("sys").modules, "ttdm_ros.plants.franka.fr3_link", raising=False)
-    with pytest.raises(LinkError, match=r"pylibfranka .* is not installed here; set it up with make franka"):
-        connect("fr3", FrankaSettings())
+@pytest.mark.parametrize(
+    ("kind", "ros", "advice"),
+    [
+        ("fr3", None, r"pylibfranka .* is not installed here; set it up with make franka"),
+        (
+            "fr3",
+            "jazzy",
+            r"pip install 'aiofranka==.*' 'pylibfranka==.*' for a Python {}, as ROS jazzy has, .*driver_python",
+        ),
+        ("panda", None, r"panda_py .*here; if the arm is an FR3, launch with robot:=fr3, .* requirements-panda.lock"),
+        ("panda", "jazzy", r"robot:=fr3, .* pip install 'panda-python==.*' for a Python {}, as ROS jazzy has"),
+    ],
+)
+def test_without_the_robots_library_the_driver_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, kind: Kind, ros: str | None, advice: str
+) -> None:
+    if ros is None:
+        monkeypatch.delenv("ROS_DISTRO", raising=False)
+    else:
+        monkeypatch.setenv("ROS_DISTRO", ros)
+    for name in ("pylibfranka", "panda_py"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, f"ttdm_ros.plants.franka.{kind}_link", raising=False)
+    with pytest.raises(LinkError, match=advice.format(".".join(map(str, sys.version_info[:2])))) as caught:
+        connect(kind, FrankaSettings())
+    assert ("make franka" in str(caught.value)) == (kind == "fr3" and ros is None)
+
+
+def test_the_versions_that_the_driver_names_are_those_that_were_tested() -> None:
+    for kind, packages in _PACKAGES.items():
+        required = (share_folder() / f"requirements-{'franka' if kind == 'fr3' else kind}.in").read_text(
+            encoding="utf-8"
+        )
+        assert set(packages.replace("'", "").split()) <= set(required.splitlines())

@@ -71,6 +71,16 @@ def test_a_reflex_ends_the_motion_with_its_explanation(aborted: World) -> None:
     assert any("joint_reflex" in event and "~/recover" in event for event in aborted.events)
 
 
+def test_without_a_motion_no_phase_of_the_last_one_is_told(world: World) -> None:
+    world.link.tick(phase=LawPhase.FOLLOWING)
+    world.update()
+    world.link.abort(REFLEX, "joint_reflex")
+    for _ in range(3):
+        world.update()
+        assert world.supervisor.status.phase is LawPhase.STARTING
+        assert not world.supervisor.following
+
+
 def test_nothing_recovers_by_itself(aborted: World) -> None:
     for _ in range(100):
         aborted.update()
@@ -255,6 +265,34 @@ def test_at_the_end_the_arm_is_held_before_the_motion_ends(world: World) -> None
     world.supervisor.end()
     assert world.link.blocks[-1][HELD] == 1.0
     assert rests_after <= world.now < 1.0
+    assert world.link.calls[-1] == "close"
+
+
+def test_every_cycle_until_the_arm_rests_is_passed_on_at_the_end(world: World) -> None:
+    world.link.tick(phase=LawPhase.FOLLOWING)
+    world.update()
+    passed: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        world.now += seconds
+        world.link.tick(phase=LawPhase.BRAKING if world.now < 0.5 else LawPhase.HOLDING)
+        world.link.rows["time"] = world.now
+        made.append(world.now)
+
+    made: list[float] = []
+    world.supervisor._sleep = sleep
+    world.supervisor.end(lambda cycles: passed.extend(cycles["time"]))
+    assert len(made) > 10
+    assert passed == made
+
+
+def test_an_end_whose_cycles_cannot_be_told_closes_the_link_all_the_same(world: World) -> None:
+    def fail(_: np.ndarray) -> None:
+        raise RuntimeError("nobody listens")
+
+    with pytest.raises(RuntimeError, match="nobody listens"):
+        world.supervisor.end(fail)
+    assert world.link.blocks[-1][HELD] == 1.0
     assert world.link.calls[-1] == "close"
 
 

@@ -62,7 +62,8 @@ class Guard(Config):
     first_torque: float = Field(default=2.0, ge=0.1, le=10.0)
     """A motion begins only with a command whose every torque is smaller than this [N·m]."""
     torque_rate: float = Field(default=1000.0, ge=10.0, le=1000.0)
-    """Torque changes by no more than this [N·m/s]; beyond 1000 the robot stops."""
+    """Commanded torque changes by no more than this [N·m/s]; what brakes and holds the arm may use the 1000, beyond
+    which the robot stops."""
     torque_share: float = Field(default=1.0, gt=0.0, le=1.0)
     """Share of the arm's torque limits that is let through."""
     deceleration: PerJoint = (5.0, 5.0, 5.0, 5.0, 7.0, 7.0, 7.0)

@@ -1,5 +1,6 @@
 """The Franka Research 3: libfranka by pylibfranka, and a compiled loop around our law."""
 
+import faulthandler
 import os
 import subprocess
 import sys
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from ttdm_ros.plants.franka.config import FrankaSettings
 from ttdm_ros.plants.franka.fr3_loop import CompiledLoop
 from ttdm_ros.plants.franka.law import UNSEEN, LawStatus
-from ttdm_ros.plants.franka.link import CYCLE, LinkError, Look
+from ttdm_ros.plants.franka.link import CYCLE, MODES, LinkError, Look
 from ttdm_ros.plants.franka.reflexes import error_names
 
 Array = NDArray[np.float64]
 
+_ANSWER_LIMIT_S = 20.0  # for the robot to answer what it is told
 _PROBE = "import sys, pylibfranka; pylibfranka.Robot(sys.argv[1], pylibfranka.RealtimeConfig.kIgnore)"
 _LIBRARY_ERRORS = (
     pylibfranka.FrankaException,
@@ -39,6 +41,7 @@ class Fr3Link:
         """Prepare; nothing is sent yet."""
         self._settings = settings
         self._robot: Any = None
+        self._configured = False
         self._loop: CompiledLoop | None = None
         self._control: Any = None
 
@@ -46,14 +49,12 @@ class Fr3Link:
 
     def connect(self) -> None:
         """See ``ArmLink``."""
-        self._robot = None
+        self._robot, self._configured = None, False
         self._probe()
         try:
-            with _own_scheduling():
+            with _own_scheduling(), _bounded():
                 self._robot = pylibfranka.Robot(self._settings.address, pylibfranka.RealtimeConfig.kIgnore)
-            self._configure()
         except _LIBRARY_ERRORS as error:
-            self._robot = None
             raise LinkError(f"the robot at {self._settings.address} refuses: {_words(error)}") from error
 
     def _probe(self) -> None:
@@ -76,14 +77,23 @@ class Fr3Link:
             )
 
     def _configure(self) -> None:
+        """Set collision thresholds and load, which a robot refuses as long as it has an error or is stopped."""
         collision, load = self._settings.collision, self._settings.load
-        self._robot.set_collision_behavior(
-            list(collision.lower_torque),
-            list(collision.upper_torque),
-            list(collision.lower_force),
-            list(collision.upper_force),
-        )
-        self._robot.set_load(load.mass, list(load.com), list(load.inertia))
+        self._configured = False
+        try:
+            self._robot.set_collision_behavior(
+                list(collision.lower_torque),
+                list(collision.upper_torque),
+                list(collision.lower_force),
+                list(collision.upper_force),
+            )
+            self._robot.set_load(load.mass, list(load.com), list(load.inertia))
+        except _LIBRARY_ERRORS as error:
+            raise LinkError(
+                f"the robot takes no collision thresholds and no load now ({_words(error)}); see Desk, release its "
+                "button, and check the parameters collision and load"
+            ) from error
+        self._configured = True
 
     def recover(self) -> None:
         """See ``ArmLink``."""
@@ -95,10 +105,12 @@ class Fr3Link:
                 self._robot = None
         if self._robot is None:
             self.connect()
-        try:
-            self._robot.automatic_error_recovery()
-        except _LIBRARY_ERRORS as error:
-            raise LinkError(f"the robot does not recover: {_words(error)}") from error
+        with _bounded():
+            try:
+                self._robot.automatic_error_recovery()
+            except _LIBRARY_ERRORS as error:
+                raise LinkError(f"the robot does not recover: {_words(error)}") from error
+            self._configure()
 
     def look(self) -> Look:
         """See ``ArmLink``."""
@@ -114,7 +126,10 @@ class Fr3Link:
             row[field] = getattr(state, field)
         row["tau_ext"], row["time"] = state.tau_ext_hat_filtered, state.time.to_sec()
         row["success_rate"], row["mode"] = state.control_command_success_rate, int(state.robot_mode.value)
-        return Look(cycle=row, errors=error_names(str(state.current_errors)))
+        errors = error_names(str(state.current_errors))
+        if not errors and row["mode"][0] == MODES.index("reflex"):  # a reflex stays when its error is over
+            errors = error_names(str(state.last_motion_errors))
+        return Look(cycle=row, errors=errors)
 
     def close(self) -> None:
         """See ``ArmLink``."""
@@ -129,12 +144,15 @@ class Fr3Link:
         if self._robot is None:
             raise LinkError("the connection to the robot is lost; ask the driver to recover")
         loop = CompiledLoop(block)
-        try:
-            self._control = self._robot.start_torque_control()
-            loop.start(self._control, self._settings.realtime_priority)
-        except _LIBRARY_ERRORS as error:
-            self._control = None
-            raise LinkError(f"the robot does not begin a motion: {_words(error)}") from error
+        with _bounded():
+            if not self._configured:
+                self._configure()
+            try:
+                self._control = self._robot.start_torque_control()
+                loop.start(self._control, self._settings.realtime_priority)
+            except _LIBRARY_ERRORS as error:
+                self._control = None
+                raise LinkError(f"the robot does not begin a motion: {_words(error)}") from error
         self._loop = loop
 
     def command(self, block: Array) -> None:
@@ -171,15 +189,30 @@ class Fr3Link:
 
     def stop(self) -> None:
         """See ``ArmLink``."""
-        if self._loop is not None:
-            was_moving = self._loop.running
-            self._loop.end()
-            if was_moving and self._robot is not None:
-                try:
-                    self._robot.stop()
-                except _LIBRARY_ERRORS:
-                    self._robot = None
-        self._loop = self._control = None
+        with _bounded():
+            if self._loop is not None:
+                was_moving = self._loop.running
+                self._loop.end()
+                if was_moving and self._robot is not None:
+                    try:
+                        self._robot.stop()
+                    except _LIBRARY_ERRORS:
+                        self._robot = None
+            self._loop = self._control = None  # which tells the robot too that the motion is over
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """End this process, and say where it was, if the robot does not answer in time.
+
+    pylibfranka waits without end, and nothing of Python runs meanwhile: no service, no other thread, no Ctrl-C. The
+    robot bears it as it bears a driver that is killed.
+    """
+    faulthandler.dump_traceback_later(_ANSWER_LIMIT_S, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @contextmanager

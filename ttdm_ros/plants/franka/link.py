@@ -45,7 +45,7 @@ class Look:
     cycle: np.ndarray
     """One row of CYCLE."""
     errors: tuple[str, ...]
-    """Names of the errors that are present."""
+    """Names of the errors that are present, or that led to a reflex which is not recovered from."""
 
 
 class ArmLink(Protocol):
@@ -56,14 +56,16 @@ class ArmLink(Protocol):
     """
 
     def connect(self) -> None:
-        """Connect, and set collision thresholds and load.
+        """Connect, in whatever state the robot is; nothing is set yet.
 
         Raises:
-            LinkError: nothing answers, another program holds the robot, or it refuses a setting.
+            LinkError: nothing answers, or another program holds the robot.
         """
 
     def start(self, block: Array) -> None:
-        """Begin a motion, holding the arm, at zero torque; ``block`` has the law's settings.
+        """Begin a motion, holding the arm, at zero torque, once collision thresholds and load are set.
+
+        ``block`` has the law's settings.
 
         Raises:
             LinkError: the robot refuses; the message says why.
@@ -102,7 +104,7 @@ class ArmLink(Protocol):
         """End the motion; the robot then holds itself."""
 
     def recover(self) -> None:
-        """Connect again if the connection is lost, and clear the robot's errors.
+        """Connect again if the connection is lost, clear the robot's errors, and set collision thresholds and load.
 
         Raises:
             LinkError: it does not work; the message says why.

@@ -16,7 +16,7 @@ from panda_py import controllers
 
 from ttdm_ros.plants.franka.config import FrankaSettings
 from ttdm_ros.plants.franka.law import UNSEEN, LawStatus
-from ttdm_ros.plants.franka.link import CYCLE, LinkError, Look
+from ttdm_ros.plants.franka.link import CYCLE, MODES, LinkError, Look
 from ttdm_ros.plants.franka.reflexes import error_names
 from ttdm_ros.plants.franka.stepper import LawStepper
 
@@ -33,6 +33,7 @@ class PandaLink:
         """Prepare; nothing is sent yet."""
         self._settings = settings
         self._panda: Any = None
+        self._configured = False
         self._thread: threading.Thread | None = None
         self._ending = False
         self._block: Array = np.zeros(0)
@@ -43,9 +44,18 @@ class PandaLink:
 
     def connect(self) -> None:
         """See ``ArmLink``."""
-        address, collision, load = self._settings.address, self._settings.collision, self._settings.load
+        address = self._settings.address
+        self._panda, self._configured = None, False
         try:
             self._panda = panda_py.Panda(address)
+        except Exception as error:  # of whatever type panda-python has
+            raise LinkError(f"there is no Panda to control at {address} ({error}); check address and Desk") from error
+
+    def _configure(self) -> None:
+        """Set collision thresholds and load, which a robot refuses as long as it has an error or is stopped."""
+        collision, load = self._settings.collision, self._settings.load
+        self._configured = False
+        try:
             robot = self._panda.get_robot()
             robot.set_collision_behavior(
                 list(collision.lower_torque),
@@ -54,9 +64,12 @@ class PandaLink:
                 list(collision.upper_force),
             )
             robot.set_load(load.mass, list(load.com), list(load.inertia))
-        except Exception as error:  # of whatever type panda-python has
-            self._panda = None
-            raise LinkError(f"there is no Panda to control at {address} ({error}); check address and Desk") from error
+        except Exception as error:
+            raise LinkError(
+                f"the robot takes no collision thresholds and no load now ({error}); see Desk, release its button, and "
+                "check the parameters collision and load"
+            ) from error
+        self._configured = True
 
     def start(self, block: Array) -> None:
         """See ``ArmLink``."""
@@ -65,6 +78,8 @@ class PandaLink:
         # start_controller would clear errors by itself, which is the operator's to decide.
         if look.errors or int(look.cycle["mode"][0]) != _IDLE:
             raise LinkError("the robot is not ready for a motion; see Desk, then ask the driver to recover")
+        if not self._configured:
+            self._configure()
         self._block, self._failure, self._rows = block, "", []
         self._stepper, self._ending = LawStepper(), False
         control = controllers.AppliedTorque(damping=np.zeros(7))
@@ -115,7 +130,10 @@ class PandaLink:
         except Exception as error:
             self._panda = None
             raise LinkError(f"the connection to the robot is lost: {error}") from error
-        return Look(cycle=_cycle(state), errors=error_names(str(state.current_errors)))
+        row, errors = _cycle(state), error_names(str(state.current_errors))
+        if not errors and row["mode"][0] == MODES.index("reflex"):  # a reflex stays when its error is over
+            errors = error_names(str(state.last_motion_errors))
+        return Look(cycle=row, errors=errors)
 
     def stop(self) -> None:
         """See ``ArmLink``."""
@@ -134,6 +152,7 @@ class PandaLink:
             self._panda.get_robot().automatic_error_recovery()
         except Exception as error:
             raise LinkError(f"the robot does not recover: {error}") from error
+        self._configure()
 
     def close(self) -> None:
         """See ``ArmLink``."""

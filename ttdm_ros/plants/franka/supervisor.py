@@ -167,17 +167,19 @@ class Supervisor:
         self._on_event("recovered on an operator's call")
         return "recovered from the stop: the arm is held; activate the controller again"
 
-    def end(self) -> None:
-        """Bring the arm to rest, end the motion, and leave the robot to itself."""
-        if self.moving:
-            self._link.command(self._block.hold())
-            limit = self._clock() + _REST_LIMIT_S
-            while self.moving and self._clock() < limit:
-                self._sleep(0.01)
-                self.update()
-                if self.status.held and self.status.phase is LawPhase.HOLDING:
-                    break
-        self._link.close()
+    def end(self, on_cycles: Callable[[np.ndarray], None] = lambda cycles: None) -> None:
+        """Bring the arm to rest, end the motion, and leave the robot to itself; ``on_cycles`` is given all cycles."""
+        try:
+            if self.moving:
+                self._link.command(self._block.hold())
+                limit = self._clock() + _REST_LIMIT_S
+                while self.moving and self._clock() < limit:
+                    self._sleep(0.01)
+                    on_cycles(self.update())
+                    if self.status.held and self.status.phase is LawPhase.HOLDING:
+                        break
+        finally:
+            self._link.close()
 
     def _note(self, status: LawStatus) -> None:
         before, self.status = self.status, status
@@ -212,7 +214,7 @@ class Supervisor:
         return look.cycle
 
     def _end(self, problem: str) -> None:
-        self._errors = ()
+        self._errors, self.status = (), UNSEEN
         self.problem = ""
         self._tell(problem)
 

@@ -21,6 +21,7 @@ enum {
   DAMPING = STIFFNESS + J, EFFORT = DAMPING + J, EFFORT_RATE = EFFORT + J
 };
 enum { MOST_POINTS = 16, POINT = 3 * J };
+#define ROBOT_RATE 1000.0 /* of torque, beyond which the robot stops [N·m/s] */
 enum { STARTING = 0, HOLDING = 1, FOLLOWING = 2, BRAKING = 3 };  /* phases */
 enum { NONE = 0, SILENCE = 1, ASKED = 2, NOT_FINITE = 3 };   /* causes of a stop */
 
@@ -143,8 +144,9 @@ int ttdm_franka_law(const char *state, const char *params, Memory *m, double *ta
   for (int i = 0; i < J; ++i) {
     /* The robot compares with what it applied a millisecond ago. That is what its state says, if the last command was
      * lost on the way, or that command, if only the state was sent before it came: near both is near either. A hair less
-     * than the limit is allowed. */
-    const double most = p[EFFORT_RATE + i] * (1e-3 - 1e-9);
+     * than the limit is allowed. A lower rate that was asked for is for commands only: a brake, or a spring and a damper,
+     * that comes late drives the arm. */
+    const double rate = m->phase == FOLLOWING ? p[EFFORT_RATE + i] : ROBOT_RATE, most = rate * (1e-3 - 1e-9);
     tau[i] = clip(tau[i], -p[EFFORT + i], p[EFFORT + i]);
     tau[i] = clip(tau[i], m->sent[i] - most, m->sent[i] + most);
     tau[i] = clip(tau[i], last[i] - most, last[i] + most);
