@@ -47,7 +47,8 @@ step() {
     echo "$((SECONDS - start)) s"
 }
 
-# Without --no-compile, pip compiles thousands of modules, one by one, of which most are never imported.
+# Without --no-compile, pip compiles thousands of modules, of which most are never imported; first_import.py compiles
+# those that are.
 pip_install() { "$VENV/bin/python" -m pip --disable-pip-version-check install --no-input --no-compile "$@"; }
 
 install_acados() {
@@ -75,6 +76,7 @@ make_environment() {
 install_project() {
     touch "$UNFINISHED"
     step "ttdm_ros" pip_install --no-deps --no-build-isolation --editable .
+    step "first import" "$VENV/bin/python" tools/first_import.py ttdm_ros
     echo "$1" >"$PROJECT_STAMP"
     rm -f "$UNFINISHED"
 }
@@ -85,7 +87,7 @@ if command -v flock >/dev/null; then # two set-ups at once wait for each other
 fi
 python=$(find_python)
 packages_key=$({ cat requirements.lock tools/setup.sh && "$python" -c "import sys; print(sys.executable, sys.version)" && readlink -m "$VENV"; } | hash_of)
-project_key=$({ cat setup.py setup.cfg pyproject.toml && echo "$packages_key"; } | hash_of)
+project_key=$({ cat setup.py setup.cfg pyproject.toml tools/first_import.py && echo "$packages_key"; } | hash_of)
 
 if [[ -e $UNFINISHED || "$(cat "$PACKAGES_STAMP" 2>/dev/null)" != "$packages_key" || ! -x $VENV/bin/python ]]; then
     make_environment "$packages_key" "$python"

@@ -46,7 +46,7 @@ alone() (
 
 "$PYTHON" -c 'import ensurepip, sys, venv; sys.version_info[:2] == (3, 11) or sys.exit(1)' 2>/dev/null ||
     fail "$PYTHON is not a Python 3.11 that can make virtual environments; name one: make franka PYTHON=/path/to/python3.11"
-key=$(cat requirements-franka.lock requirements-franka-sim.lock tools/setup_franka.sh | sha256sum | cut -c1-16)
+key=$(cat requirements-franka.lock requirements-franka-sim.lock tools/setup_franka.sh tools/first_import.py | sha256sum | cut -c1-16)
 [[ "$(cat "$STAMP" 2>/dev/null)" == "$key" && -x $VENV/bin/python ]] && exit 0
 
 echo "Setting up $VENV (once; later runs skip this)"
@@ -55,6 +55,8 @@ mkdir -p "$VENV"
 step "environment of the driver" "$PYTHON" -m venv "$VENV"
 step "its locked packages" install "$VENV" -r requirements-franka.lock
 step "ttdm_ros" alone install "$VENV" --no-deps --no-build-isolation --editable .
+step "first import" "$VENV/bin/python" tools/first_import.py ttdm_ros.nodes.franka_driver ttdm_ros.plants.franka
 step "environment of the simulator" "$PYTHON" -m venv "$VENV/simulator"
 step "its locked packages" install "$VENV/simulator" -r requirements-franka-sim.lock
+step "first import" "$VENV/simulator/bin/python" tools/first_import.py franka_sim.franka_sim_server franka_sim.mujoco_franka_sim
 echo "$key" >"$STAMP"

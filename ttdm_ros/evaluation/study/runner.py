@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -63,20 +64,26 @@ def run_study(
     before, started = folder.seconds, time.monotonic()
     _compile(study, announce)
     every = cells(study)
-    stages: list[tuple[str, list[Piece]]] = []
+    stages: list[tuple[str, list[Piece]]] = [
+        (f"recording, round {number}", [partial(work.do_drives, study, folder, each) for each in drives])
+        for number, drives in enumerate(rounds(study))
+    ]
     if not folder.baselines.exists():
-        stages.append(("oracle and nominal model", [partial(work.do_baselines, study, folder)]))
-    for number, drives in enumerate(rounds(study)):
-        stages.append((f"recording, round {number}", [partial(work.do_drives, study, folder, each) for each in drives]))
+        stages[0] = (
+            "oracle and nominal model, recording, round 0",
+            [partial(work.do_baselines, study, folder), *stages[0][1]],
+        )
     left = [cell for cell in every if not folder.cell(cell.name).exists()]
     stages.append(("training and driving", [partial(work.do_cell, study, folder, cell) for cell in left]))
     if not left:
         stages.clear()
-    for stage, pieces in stages:
-        began = time.monotonic()
-        for done, _ in enumerate(_finished(pieces, jobs, executor), start=1):
-            folder.note_seconds(before + time.monotonic() - started)
-            on_progress(StudyProgress(stage=stage, done=done, total=len(pieces), seconds=time.monotonic() - began))
+    most = max((len(pieces) for _, pieces in stages), default=0)
+    with _workers(executor, jobs, most) as finished:
+        for stage, pieces in stages:
+            began = time.monotonic()
+            for done, _ in enumerate(finished(pieces), start=1):
+                folder.note_seconds(before + time.monotonic() - started)
+                on_progress(StudyProgress(stage=stage, done=done, total=len(pieces), seconds=time.monotonic() - began))
     return [row for cell in every for row in folder.read(folder.cell(cell.name))["rows"]]
 
 
@@ -87,18 +94,15 @@ def _compile(study: StudyConfig, announce: Callable[[str], None] | None) -> None
     MpcSolver(arm, PredictionModel.nominal(), study.mpc, announce=announce)
 
 
-def _finished(pieces: Sequence[Piece], jobs: int | None, executor: Executor) -> Iterator[None]:
-    """Do pieces, yielding whenever one is finished."""
-    if executor == "ray":
-        for _ in ray_results(_call, None, [(piece,) for piece in pieces], limit=jobs):
-            yield
+@contextmanager
+def _workers(executor: Executor, jobs: int | None, most: int) -> Iterator[Callable[[Sequence[Piece]], Iterator[Any]]]:
+    """Give what does pieces, at most ``most`` of them at once, and yields whenever one is finished."""
+    if executor == "ray" or not most:
+        yield lambda pieces: ray_results(_call, None, [(piece,) for piece in pieces], limit=jobs)
         return
-    processes = min(jobs or len(os.sched_getaffinity(0)), max(len(pieces), 1))
     try:
-        with pool(processes) as workers:
-            for future in as_completed([workers.submit(piece) for piece in pieces]):
-                future.result()
-                yield
+        with pool(min(jobs or len(os.sched_getaffinity(0)), most)) as workers:
+            yield lambda pieces: (each.result() for each in as_completed([workers.submit(piece) for piece in pieces]))
     except BrokenProcessPool as error:
         raise TtdmError(
             "a process of the study was killed, perhaps for lack of memory; start it again with fewer jobs, as what is "
