@@ -1,5 +1,6 @@
 """The command line: help, exit codes, and the commands that need no robot."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from ttdm_ros import cli
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.recording.writer import BagWriter
 
-COMMANDS = ("demo", "info", "record", "salvage", "report", "sensitivities", "train", "evaluate", "benchmark")
+COMMANDS = ("demo", "info", "record", "ask", "salvage", "report", "sensitivities", "train", "evaluate", "benchmark")
+ROOT = Path(__file__).parents[1]
 START_NS = 1_700_000_000_000_000_000
 
 
@@ -91,6 +93,14 @@ def test_the_help_loads_nothing_heavy() -> None:
         ["demo", "--domain", "233"],
         ["evaluate", "--task", "circle", "--seeds", "-1"],
         ["benchmark", "network"],
+        ["ask"],
+        ["ask", "dance"],
+        ["ask", "status", "--timeout", "0"],
+        ["ask", "set", "model"],
+        ["ask", "set", "model", "null"],
+        ["ask", "set", "model", "[1, 2]"],
+        ["ask", "set", "model", "{"],
+        ["ask", "stop", "now"],
     ],
 )
 def test_wrong_arguments_end_with_code_2_and_the_usage(run: Callable[..., Any], arguments: list[str]) -> None:
@@ -197,12 +207,38 @@ def test_record_passes_its_options_to_the_recorder(run: Callable[..., Any], monk
     assert not any(argument.startswith(("name:=", "use_sim_time:=")) for argument in given)
 
 
-def test_record_without_ros_says_what_is_missing(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "ttdm_ros.nodes.recorder", raising=False)
-    monkeypatch.setitem(sys.modules, "rclpy", None)
-    shown = run("record")
+@pytest.mark.parametrize(
+    ("arguments", "node", "what_for"), [(["record"], "recorder", "recording"), (["ask", "status"], "ask", "asking")]
+)
+def test_without_ros_a_command_that_needs_it_says_what_is_missing(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, arguments: list[str], node: str, what_for: str
+) -> None:
+    monkeypatch.delitem(sys.modules, f"ttdm_ros.nodes.{node}", raising=False)
+    for name in ("rclpy", "rclpy.client", "lifecycle_msgs.msg"):  # what one of the two imports first
+        monkeypatch.setitem(sys.modules, name, None)
+    shown = run(*arguments)
     assert shown.code == 1
-    assert "rclpy is missing" in shown.err
+    assert re.fullmatch(f"ttdm: {what_for} needs ROS 2's .* (rclpy|lifecycle_msgs.msg) is missing; .*\n", shown.err)
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [("0", 0), ("0.04", 0.04), ("false", False), ("models/panda", "models/panda"), ("'7'", "7"), ("-1", -1)],
+)
+def test_ask_reads_the_value_of_a_parameter_as_yaml(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, value: str, meant: Any
+) -> None:
+    given: list[Any] = []
+
+    def ask(*words: Any, **options: Any) -> str:
+        given.extend((words, options))
+        return "set"
+
+    monkeypatch.setitem(sys.modules, "ttdm_ros.nodes.ask", module("ask", ask=ask))
+    shown = run("ask", "set", "model", value, "--namespace", "left", "--timeout", "2")
+    assert (shown.code, shown.out) == (0, "set\n")
+    assert given == [("set", "model", meant), {"namespace": "left", "patience": 2.0}]
+    assert type(given[0][2]) is type(meant)
 
 
 def test_evaluate_runs_every_task_with_every_seed_and_writes_all_runs(
@@ -256,3 +292,11 @@ def test_an_error_of_the_package_is_a_sentence_and_a_defect_is_a_traceback(
     monkeypatch.setattr("ttdm_ros.recording.info.describe", fail(RuntimeError("defect")))
     with pytest.raises(RuntimeError):
         run("info", "bag")
+
+
+def test_what_the_pages_tell_to_ask_can_be_asked() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    told = {line for page in pages for line in re.findall(r"ttdm (ask(?: [a-z0-9_.]+)+)", page.read_text("utf-8"))}
+    assert {"ask status", "ask activate", "ask stop", "ask recover", "ask set controller.exploration 0.0"} <= told
+    for line in told:
+        assert cli.build_parser().parse_args(line.split()).question in line

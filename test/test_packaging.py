@@ -119,13 +119,36 @@ def test_what_the_code_imports_is_declared_to_pip() -> None:
 
 
 def test_what_rosdep_cannot_supply_is_skipped_and_comes_with_the_workspaces_set_up() -> None:
-    skipped = re.search(r'--skip-keys "(.+)"', (ROOT / "docs" / "installation.md").read_text(encoding="utf-8"))
+    page, jobs = (
+        set(re.search(r'--skip-keys "(.+)"', (ROOT / file).read_text(encoding="utf-8"))[1].split())
+        for file in ("docs/installation.md", ".github/workflows/ci.yml")
+    )
     script = (ROOT / "tools" / "setup_ros_workspace.sh").read_text(encoding="utf-8")
     keys = {key for key in ROSDEP_KEYS.values() if key.endswith("-pip")}
     keys.add("python3-torch")  # has a key, but Ubuntu 24.04 has no such package
-    assert set(skipped[1].split()) == keys
+    assert page == keys
+    assert jobs >= keys
     for name in (name for name, key in ROSDEP_KEYS.items() if key in keys):
         assert re.search(rf'[" ]{name}\b', script), name
+
+
+def test_the_page_has_ros_sourced_before_rosdep_looks_names_up_in_its_distribution() -> None:
+    page = (ROOT / "docs" / "installation.md").read_text(encoding="utf-8")
+    commands = (
+        "python3-rosdep python3-colcon-common-extensions",
+        "source /opt/ros/",
+        "rosdep update",
+        "rosdep install",
+    )
+    places = [page.index(command) for command in (*commands, "setup_ros_workspace.sh", "colcon build")]
+    assert places == sorted(places)
+
+
+def test_no_file_of_code_is_longer_than_the_contributors_are_told() -> None:
+    told = re.search(r"code never more than (\d+)", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    files = [path for folder in ("ttdm_ros", "launch", "tools") for path in (ROOT / folder).rglob("*.py")]
+    lengths = {path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert [str(path) for path, length in lengths.items() if length > int(told[1])] == []
 
 
 def test_the_lock_pins_everything_that_is_required() -> None:

@@ -1,4 +1,4 @@
-"""Command line ``ttdm``: every job of the package that needs no running ROS graph of its own to talk to.
+"""Command line ``ttdm``: every job of the package, and what can be asked of its nodes while they run.
 
 Exit codes: 0 when all went well, 1 after one sentence on standard error, 2 for wrong arguments, 130 after Ctrl-C.
 """
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ttdm_ros import __version__
 from ttdm_ros.commands import (
+    ask,
     benchmark,
     demo,
     evaluate,
@@ -29,6 +30,7 @@ _COMMANDS = {
     "improve": improve,
     "info": info,
     "record": record,
+    "ask": ask,
     "salvage": salvage,
     "report": report,
     "sensitivities": sensitivities,

@@ -75,6 +75,7 @@ class StandIns:
         self.errors: list[float | None] = [10.0, 4.0, 3.0, 2.0]
         self.training, self.refused = TRAIN, ""
         self.sensitivities: list[str] = []
+        self.files: dict[str, Path | None] = {}
         self._file, self._output = folder / "story.txt", output
         self._ready: list[str] = []  # of the nodes that were started
 
@@ -88,8 +89,9 @@ class StandIns:
     def of(self, node: str) -> list[dict[str, Any]]:
         return [parameters for name, parameters in self.commands if name == node]
 
-    def command(self, node: str, parameters: Mapping[str, Any]) -> list[str]:
+    def command(self, node: str, parameters: Mapping[str, Any], params_file: Path | None = None) -> list[str]:
         self.commands.append((node, dict(parameters)))
+        self.files[node] = params_file
         match node:
             case "recorder":
                 target = Path(parameters["output_folder"]) / parameters["name"]
@@ -105,9 +107,17 @@ class StandIns:
         return self._python(READY.format(ready=self._ready[-1]) + LOOP)
 
     def train(
-        self, bags: Sequence[Path], robot: Mapping[str, Any], *, out: Path, name: str, sensitivities: Path
+        self,
+        bags: Sequence[Path],
+        robot: Mapping[str, Any],
+        *,
+        out: Path,
+        name: str,
+        sensitivities: Path,
+        mpc: Path | None,
     ) -> list[str]:
         self.sensitivities.append(self._short(sensitivities))
+        self.files["train"] = mpc
         names = " ".join(map(self._short, bags))
         return self._python(self.training.format(bags=names, out=str(out), name=name))
 
@@ -279,10 +289,33 @@ def test_with_several_tasks_the_controller_starts_anew_for_each_and_every_bag_is
 def test_an_arm_that_is_up_already_is_not_simulated(
     stand_ins: StandIns, options: ImproveOptions, console: Console
 ) -> None:
-    run_improve(replace(options, plant=None, rounds=1), console)
+    run_improve(replace(options, plant=None, domain=None, rounds=1), console)
     assert not stand_ins.of("simulator")
     (controller,) = stand_ins.of("mpc_controller")
     assert "controller.stale_periods" not in controller
+    assert "use_sim_time" not in controller
+    assert set(stand_ins.files.values()) == {None}
+
+
+def test_a_parameter_file_is_that_of_all_nodes_and_its_problem_that_of_the_training(
+    stand_ins: StandIns, options: ImproveOptions, console: Console, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("/**:\n  ros__parameters: {mpc: {horizon: 12}}\n", encoding="utf-8")
+    run_improve(replace(options, params_file=own, rounds=1), console)
+    assert stand_ins.files == dict.fromkeys(("recorder", "simulator", "mpc_controller", "monitor", "train"), own)
+    assert kept(options).run.params_file == str(own)
+    with pytest.raises(TtdmError, match=r"another run \(params_file .*own\.yaml, not None\)"):
+        run_improve(options, console)
+
+
+def test_simulated_time_is_that_of_recorder_and_controller(
+    stand_ins: StandIns, options: ImproveOptions, console: Console
+) -> None:
+    run_improve(replace(options, plant=None, domain=None, use_sim_time=True, rounds=1), console)
+    for node in ("recorder", "mpc_controller"):
+        assert [each["use_sim_time"] for each in stand_ins.of(node)] == [True] * len(stand_ins.of(node))
+        assert stand_ins.of(node)
 
 
 # Going on
@@ -378,6 +411,9 @@ def test_a_drive_that_cannot_be_measured_ends_the_rounds(
         ({"tasks": ("demo", "demo")}, "each task is to be named once"),
         ({"plant": "moon"}, "no plant named 'moon'"),
         ({"model": "missing"}, "missing"),
+        ({"plant": None, "domain": 42}, "set ROS_DOMAIN_ID"),
+        ({"use_sim_time": True}, "add --plant-running"),
+        ({"params_file": Path("missing.yaml")}, "missing.yaml: cannot be read"),
     ],
 )
 def test_what_is_wrong_is_refused_before_anything_starts(
@@ -395,7 +431,9 @@ def test_the_command_passes_on_what_it_is_given(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(improve, "run_improve", lambda options, console: given.append(options))
     assert main(["improve"]) == 0
     assert main(["improve", "--task", "circle", "--task", "sines", "--plant-running", "--min-gain", "0.1"]) == 0
+    assert main(["improve", "--plant-running", "--use-sim-time", "--params-file", "own.yaml"]) == 0
     assert given[0] == ImproveOptions()
+    assert (given[2].plant, given[2].use_sim_time, given[2].params_file) == (None, True, Path("own.yaml"))
     assert (given[1].tasks, given[1].plant, given[1].min_gain) == (("circle", "sines"), None, 0.1)
 
 
@@ -405,13 +443,18 @@ def test_training_and_report_are_those_of_the_command_line(tmp_path: Path) -> No
 
     robot = {"robot": "arm.urdf", "base_frame": "base", "tip_frame": None}
     train = train_command(
-        [tmp_path / "a", tmp_path / "b"], robot, out=tmp_path / "model", name="mine", sensitivities=tmp_path / "s"
+        [tmp_path / "a", tmp_path / "b"],
+        robot,
+        out=tmp_path / "model",
+        name="mine",
+        sensitivities=tmp_path / "s",
+        mpc=tmp_path / "mpc.yaml",
     )
     report = report_command(tmp_path / "a", robot, page=tmp_path / "a.html", figures=tmp_path / "a.json")
     assert train[:3] == report[:3] == [sys.executable, "-m", "ttdm_ros.cli"]
     given = build_parser().parse_args(train[3:])
     assert (given.bag, given.out, given.name) == ([tmp_path / "a", tmp_path / "b"], tmp_path / "model", "mine")
-    assert given.sensitivities == tmp_path / "s"
+    assert (given.sensitivities, given.mpc) == (tmp_path / "s", tmp_path / "mpc.yaml")
     told = build_parser().parse_args(report[3:])
     assert (told.bag, told.output, told.json) == (tmp_path / "a", tmp_path / "a.html", tmp_path / "a.json")
     assert (given.robot, given.base_frame, given.tip_frame) == (told.robot, told.base_frame, told.tip_frame)

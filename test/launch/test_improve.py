@@ -56,7 +56,13 @@ def test_arguments_reach_the_command() -> None:
 
 
 def test_an_arm_that_is_up_already_is_not_simulated() -> None:
-    assert command(plant="none").plant_running
+    given = command(plant="none")
+    assert (given.plant_running, given.use_sim_time, given.params_file) == (True, False, None)
+
+
+def test_parameters_and_simulated_time_reach_the_command() -> None:
+    given = command(plant="none", params_file="own.yaml", use_sim_time="true")
+    assert (given.plant_running, given.use_sim_time, str(given.params_file)) == (True, True, "own.yaml")
 
 
 @pytest.mark.parametrize(

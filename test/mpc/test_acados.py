@@ -48,7 +48,8 @@ def test_a_source_folder_that_was_never_built_is_refused_by_name(tmp_path, monke
 
 def test_without_any_acados_it_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    with pytest.raises(SolverError, match=r"acados was not found; run 'make venv' .*or set ACADOS_SOURCE_DIR"):
+    advice = r"run 'make venv' .*or, in a ROS 2 workspace, .*tools/setup_ros_workspace\.sh, or set ACADOS_SOURCE_DIR"
+    with pytest.raises(SolverError, match=f"acados was not found; {advice}"):
         acados.find()
 
 

@@ -140,6 +140,7 @@ def test_a_service_is_called_and_its_answer_passed_on(talk: Talk, controller: Co
         "{}",
         '{"set": 5}',
         '{"set": {"model": {"a": 1}}}',
+        '{"set": {"model": 99999999999999999999}}',
         '{"call": "dance"}',
         '{"call": null}',
         '{"shut": "down"}',

@@ -188,3 +188,18 @@ def drive(
 @pytest.fixture(scope="session")
 def new_drive(panda: Arm) -> Callable[..., Trajectory]:
     return lambda residual, **options: drive(panda, residual, **options)
+
+
+@pytest.fixture
+def rows_of(panda: Arm) -> Callable[..., list[tuple[str, bytes, int]]]:
+    """Messages of states and commands (n, 7) at times (n,) [s]."""
+
+    def make(time: np.ndarray, q: np.ndarray, v: np.ndarray, tau: np.ndarray) -> list[tuple[str, bytes, int]]:
+        rows = []
+        for i, at in enumerate(time):
+            stamp = START_NS + round(at * 1e9)
+            data = joint_state(stamp, list(panda.joint_names), q[i], v[i], 0.0 * q[i])
+            rows += [(STATES, data, stamp + 100_000), (COMMANDS, numbers(tau[i]), stamp + 500_000)]
+        return rows
+
+    return make

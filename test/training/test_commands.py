@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ttdm_ros import cli
-from ttdm_ros.commands import train
+from ttdm_ros.commands import sensitivities, train
 from ttdm_ros.commands.executables import without_ros_arguments
 from ttdm_ros.dynamics.bundle import save_model
 from ttdm_ros.dynamics.model import PredictionModel
@@ -24,7 +24,7 @@ pytestmark = [
 def test_the_command_trains_and_reports(motion, mcap, tmp_path, capsys):
     bag, out = mcap(motion.messages(), "other"), tmp_path / "trained"
     settings, model = tmp_path / "mpc.yaml", tmp_path / "nominal"
-    settings.write_text("horizon: 8\n")
+    settings.write_text("/**/mpc_controller:\n  ros__parameters:\n    mpc: {horizon: 8}\n")
     save_model(PredictionModel.nominal(ModelSpecification(hidden=(8,))), model)
     problem = ["--mpc", str(settings), "--model", str(model), "--jobs", "1"]
     arguments = [str(bag), "--p", "2", "--spacing", "12", *problem]
@@ -34,6 +34,7 @@ def test_the_command_trains_and_reports(motion, mcap, tmp_path, capsys):
     code = cli.main(["train", *arguments, *sizes, "--sensitivities", str(tmp_path / "s"), "--out", str(out)])
     shown = capsys.readouterr()
     assert code == 0, shown.err
+    assert json.loads((tmp_path / "s" / "manifest.json").read_text())["mpc"]["horizon"] == 8
     assert f"model    {out / 'sensitivity'}" in shown.out
     content = json.loads((out / "training.json").read_text())
     assert [each["weighting"] for each in content["models"]] == ["mse", "sensitivity"]
@@ -134,3 +135,9 @@ def test_wrong_settings_are_one_sentence(motion, mcap, tmp_path, capsys, argumen
 def test_executables_leave_out_what_a_launch_file_adds():
     assert without_ros_arguments(["bag", "--ros-args", "-r", "__node:=a"]) == ["bag"]
     assert without_ros_arguments(["bag", "--ros-args", "-p", "a:=1", "--", "--p", "4"]) == ["bag", "--p", "4"]
+
+
+@pytest.mark.parametrize("module", [train, sensitivities])
+def test_the_examples_learn_from_what_the_demo_learned_from(module):
+    assert "demo_output/lesson" in module.__doc__
+    assert "demo_output/bag" not in module.__doc__

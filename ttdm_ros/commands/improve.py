@@ -10,12 +10,13 @@ figures, and report.html. Given again, the same command goes on after the last f
 left is moved to unfinished/.
 
 Recorder, simulator and controller are started as processes; with --plant-running no simulator is started, and
-ROS_DOMAIN_ID and the like are those of the environment. Several tasks start the controller anew for each.
+ROS_DOMAIN_ID and the like are those of the environment. Several tasks start the controller anew for each. Nodes get the
+parameters of --params-file, but for what this command sets itself, and the trainings the mpc settings in it.
 
 Examples:
   ttdm improve --rounds 2
   ttdm improve --task circle --task sines --plant payload_1kg --output /tmp/rounds
-  ttdm improve --plant-running --robot fr3 --task my_task.yaml --exploration 0.02
+  ttdm improve --plant-running --robot fr3 --task my_task.yaml --exploration 0.02 --params-file mine.yaml
 """
 
 import argparse
@@ -64,7 +65,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="of the torque limits, added while data is recorded (default: %(default)s)",
     )
-    parser.add_argument("--domain", type=domain_id, metavar="ID", help="ROS_DOMAIN_ID (default: one that is free)")
+    parser.add_argument(
+        "--params-file", type=Path, metavar="FILE", help="parameter file for the nodes (default: what ships alone)"
+    )
+    parser.add_argument(
+        "--use-sim-time", action="store_true", help="with --plant-running: time comes from /clock, as in Gazebo"
+    )
+    parser.add_argument(
+        "--domain",
+        type=domain_id,
+        metavar="ID",
+        help="ROS_DOMAIN_ID of the simulated arm (default: one that is free); not with --plant-running",
+    )
 
 
 def run(given: argparse.Namespace) -> int:
@@ -84,6 +96,8 @@ def run(given: argparse.Namespace) -> int:
         min_gain=given.min_gain,
         exploration=given.exploration,
         domain=given.domain,
+        params_file=given.params_file,
+        use_sim_time=given.use_sim_time,
     )
     run_improve(options, make_console())
     return 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ttdm_ros.commands.arguments import positive_float
-from ttdm_ros.errors import TtdmError
+from ttdm_ros.ros_packages import without
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,10 +37,7 @@ def run(given: argparse.Namespace) -> int:
     try:
         from ttdm_ros.nodes.recorder import main
     except ImportError as error:
-        raise TtdmError(
-            f"recording needs ROS 2's Python packages, and {error.name} is missing; install them, or source a ROS "
-            "workspace first"
-        ) from error
+        raise without(error, "recording") from error
     from ttdm_ros.evaluation.node_command import ros_arguments
 
     parameters: dict[str, Any] = {

@@ -6,7 +6,7 @@ where it was when the same command is given again, and further bags are added; a
 settings is refused.
 
 Examples:
-  ttdm sensitivities demo_output/bag --out sensitivities
+  ttdm sensitivities demo_output/lesson --out sensitivities
   ttdm sensitivities bags/a bags/b --robot fr3 --p 6 --jobs 4 --out sensitivities
   ttdm info sensitivities
 """

@@ -9,8 +9,9 @@ Weightings: mse, variance, sensitivity, sensitivity_coupled, sensitivity_diagona
 learned_metric; or `all`.
 
 Examples:
-  ttdm train demo_output/bag --out training_output
+  ttdm train demo_output/lesson --out training_output
   ttdm train bags/a bags/b --weighting mse,sensitivity --seeds 3 --out training_output
+  ttdm train bags/a --robot fr3 --mpc explore.yaml --out training_output
   ttdm train bags/a --hidden 16 --inputs q,v,tau --sensitivities sensitivities --name small --out training_output
 """
 

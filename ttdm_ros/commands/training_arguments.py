@@ -50,7 +50,11 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "compiling for it takes minutes, once",
     )
     parser.add_argument(
-        "--mpc", type=Path, metavar="FILE", help="YAML file with weights and grid of the problem (default: built in)"
+        "--mpc",
+        type=Path,
+        metavar="FILE",
+        help="YAML file with weights and grid of the problem, or the controller's parameter file, whose group mpc "
+        "counts (default: built in)",
     )
     parser.add_argument("--jobs", type=positive_int, metavar="N", help="processes (default: one a processor)")
     parser.add_argument(
@@ -71,10 +75,10 @@ def arm_of(given: argparse.Namespace) -> "Arm":
 
 def mpc_of(given: argparse.Namespace) -> "MpcConfig":
     """Load the settings of the problem."""
-    from ttdm_ros.config import load
     from ttdm_ros.mpc.config import MpcConfig
+    from ttdm_ros.mpc.settings_file import load_mpc
 
-    return MpcConfig() if given.mpc is None else load(given.mpc, MpcConfig)
+    return MpcConfig() if given.mpc is None else load_mpc(given.mpc)
 
 
 def sampling_of(given: argparse.Namespace, mpc: "MpcConfig") -> "SamplingConfig":

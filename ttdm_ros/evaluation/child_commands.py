@@ -6,7 +6,13 @@ from pathlib import Path
 
 
 def train_command(
-    bags: Sequence[Path], robot: Mapping[str, str | None], *, out: Path, name: str, sensitivities: Path | None = None
+    bags: Sequence[Path],
+    robot: Mapping[str, str | None],
+    *,
+    out: Path,
+    name: str,
+    sensitivities: Path | None = None,
+    mpc: Path | None = None,
 ) -> list[str]:
     """Return program and arguments of ``ttdm train``.
 
@@ -16,8 +22,10 @@ def train_command(
         out: folder of bundle, report and figures.
         name: of the bundle.
         sensitivities: folder that keeps them for the next training; that of the bundle if left out.
+        mpc: file with the settings of the problem; built in if left out.
     """
     kept = [] if sensitivities is None else ["--sensitivities", str(sensitivities)]
+    kept += [] if mpc is None else ["--mpc", str(mpc)]
     return [*_ttdm("train"), *map(str, bags), *_robot(robot), "--out", str(out), "--name", name, *kept]
 
 

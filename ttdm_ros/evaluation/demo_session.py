@@ -57,6 +57,8 @@ class DemoSession:
         logs: Path,
         environment: Mapping[str, str],
         robot: Mapping[str, Any],
+        params_file: Path | None = None,
+        use_sim_time: bool = False,
     ) -> None:
         """Prepare.
 
@@ -66,10 +68,14 @@ class DemoSession:
             logs: folder for what they print.
             environment: variables set for all of them.
             robot: parameters that name the robot.
+            params_file: parameter file for all nodes; what this session sets itself wins over it.
+            use_sim_time: whether recorder and controller take their time from ``/clock``.
         """
         self.phase, self.progress = "inactive", 0.0
         self._group, self._view, self._logs = group, view, logs
         self._environment, self._robot = dict(environment), dict(robot)
+        self._files = {} if params_file is None else {"params_file": params_file}
+        self._time = {"use_sim_time": True} if use_sim_time else {}
         self._event = self._fault = ""
         self._answers: list[dict[str, Any]] = []
         self._since = self._heard = time.monotonic()
@@ -80,7 +86,7 @@ class DemoSession:
         Raises:
             TtdmError: it ended, or made no bag in time.
         """
-        self._start("recorder", {"output_folder": str(bag.parent), "name": bag.name})
+        self._start("recorder", {"output_folder": str(bag.parent), "name": bag.name} | self._time)
         limit = time.monotonic() + _STARTING_LIMIT_S
         while not bag.exists():
             self._group.check()
@@ -104,7 +110,7 @@ class DemoSession:
         """Start simulator, controller and monitor; without a plant, no simulator: an arm is up on the topics."""
         if plant is not None:
             self._start("simulator", self._robot | {"plant": plant})
-        self._start("mpc_controller", self._robot | {"autostart": True} | dict(controller))
+        self._start("mpc_controller", self._robot | {"autostart": True} | self._time | dict(controller))
         lines = self._start("monitor", {}, pipe=True)
         assert lines is not None
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -218,7 +224,7 @@ class DemoSession:
     def _start(self, node: str, parameters: Mapping[str, Any], *, pipe: bool = False) -> IO[str] | None:
         return self._group.start(
             node,
-            node_command(node, parameters),
+            node_command(node, parameters, **self._files),
             log=self._logs / f"{node}.log",
             environment=self._environment,
             pipe=pipe,

@@ -26,6 +26,8 @@ class Driver:
         robot: Mapping[str, Any],
         plant: str | None,
         domain: int | None = None,
+        params_file: Path | None = None,
+        use_sim_time: bool = False,
     ) -> None:
         """Prepare.
 
@@ -36,12 +38,15 @@ class Driver:
             robot: parameters that name the robot.
             plant: of the simulator; None for an arm that is up already, in the ROS domain of the environment.
             domain: ROS domain of a simulated arm; None for one that is free.
+            params_file: see ``DemoSession``.
+            use_sim_time: see ``DemoSession``.
         """
         self._group, self._view, self._logs = group, view, logs
         self._robot, self._plant = dict(robot), plant
         self._environment = {"ROS_LOG_DIR": str(logs / "ros")}
         if plant is not None:
             self._environment = node_environment(free_domain() if domain is None else domain, logs)
+        self._params_file, self._use_sim_time = params_file, use_sim_time
         self._session: DemoSession | None = None
         self._task = ""
 
@@ -102,7 +107,13 @@ class Driver:
                     if ended.problem:
                         raise TtdmError(ended.problem)
         session = DemoSession(
-            self._group, self._view, logs=self._logs, environment=self._environment, robot=self._robot
+            self._group,
+            self._view,
+            logs=self._logs,
+            environment=self._environment,
+            robot=self._robot,
+            params_file=self._params_file,
+            use_sim_time=self._use_sim_time,
         )
         session.record(bag)  # first, so that it misses nothing
         patience = {} if self._plant is None else PATIENT_CONTROLLER

@@ -18,6 +18,7 @@ from ttdm_ros.evaluation.interruption import ended_by_signals
 from ttdm_ros.evaluation.processes import ProcessGroup
 from ttdm_ros.evaluation.rounds import Round, Rounds, RoundsFolder, Run, read_json
 from ttdm_ros.evaluation.rounds_report import as_table, write_rounds_report
+from ttdm_ros.mpc.settings_file import load_mpc
 from ttdm_ros.paths import find_config
 
 
@@ -36,7 +37,9 @@ class ImproveOptions:
         rounds: how many at most.
         min_gain: share by which a round has to lower the RMSE, else it is the last.
         exploration: share of the torque limits that is added while data is recorded.
-        domain: ROS domain; None for one that is free. With an arm that is up already, that of the environment counts.
+        domain: ROS domain; None for one that is free, or, with an arm that is up already, that of the environment.
+        params_file: parameter file for the nodes; the trainings take the settings of the problem from it.
+        use_sim_time: whether time comes from ``/clock``, with an arm that is up already.
     """
 
     output: Path = Path("improve_output")
@@ -50,6 +53,8 @@ class ImproveOptions:
     min_gain: float = 0.05
     exploration: float = EXPLORATION
     domain: int | None = None
+    params_file: Path | None = None
+    use_sim_time: bool = False
 
     @property
     def robot_arguments(self) -> dict[str, str | None]:
@@ -66,6 +71,7 @@ def run_improve(options: ImproveOptions, console: Console) -> Rounds:
     """
     from ttdm_ros.systems.arm import load_arm
 
+    _check_plant(options)
     for task in options.tasks:
         find_config("tasks", task)
     if len(set(options.tasks)) < len(options.tasks):
@@ -83,6 +89,7 @@ def run_improve(options: ImproveOptions, console: Console) -> Rounds:
         plant=options.plant,
         model=options.model,
         exploration=options.exploration,
+        params_file=None if options.params_file is None else str(options.params_file),
     )
     rounds = folder.open(run).model_copy(update={"problem": None})
     if rounds.rounds:
@@ -121,6 +128,8 @@ class _Improvement:
             robot=options.robot_arguments,
             plant=options.plant,
             domain=options.domain,
+            params_file=options.params_file,
+            use_sim_time=options.use_sim_time,
         )
 
     def run(self) -> Rounds:
@@ -187,6 +196,7 @@ class _Improvement:
             out=home / "model",
             name=home.name,
             sensitivities=self._folder.sensitivities,
+            mpc=self._options.params_file,
         )
         stage = f"round {number}: learning from {len(paths)} bag{'s' * (len(paths) > 1)} (takes minutes)"
         self._driver.run_beside("train", command, stage)
@@ -207,6 +217,16 @@ class _Improvement:
                 raise TtdmError(f"the bag {bag} holds no drive that can be measured; see {self._folder.logs}")
             errors[task] = rmse
         return errors
+
+
+def _check_plant(options: ImproveOptions) -> None:
+    """Refuse what does not go together."""
+    if options.plant is None and options.domain is not None:
+        raise TtdmError("with an arm that is up already the ROS domain is that of the environment; set ROS_DOMAIN_ID")
+    if options.plant is not None and options.use_sim_time:
+        raise TtdmError("the simulator that is started here keeps the wall clock's time; add --plant-running")
+    if options.params_file is not None:
+        load_mpc(options.params_file)
 
 
 def _mean(errors: dict[str, float]) -> float:

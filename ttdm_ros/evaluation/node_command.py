@@ -33,6 +33,7 @@ def ros_arguments(
     return arguments
 
 
-def node_command(node: str, parameters: Mapping[str, Any]) -> list[str]:
-    """Return program and arguments that run a node with this Python."""
-    return [sys.executable, "-m", f"ttdm_ros.nodes.{node}", *ros_arguments(node, parameters)]
+def node_command(node: str, parameters: Mapping[str, Any], *, params_file: Path | None = None) -> list[str]:
+    """Return program and arguments that run a node with this Python; see ``ros_arguments``."""
+    arguments = ros_arguments(node, parameters, params_file=params_file)
+    return [sys.executable, "-m", f"ttdm_ros.nodes.{node}", *arguments]

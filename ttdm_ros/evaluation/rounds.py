@@ -47,6 +47,8 @@ class Run(Config):
     """None: an arm that was up already."""
     model: str
     exploration: float
+    params_file: str | None = None
+    """For the nodes; None: the parameters that ship."""
 
 
 class Rounds(Config):

@@ -1,7 +1,7 @@
 """The one module that knows where acados is and in what its versions differ.
 
 Two installations are supported: the user's own (``ACADOS_SOURCE_DIR``, built from source, v0.2 to v0.6), which is
-preferred, and the wheel that ``make venv`` puts into ``<prefix>/share/acados-wheel``.
+preferred, and the wheel that ``make venv`` and ``setup_ros_workspace.sh`` put into ``<prefix>/share/acados-wheel``.
 """
 
 import ctypes
@@ -68,7 +68,8 @@ def find() -> Installation:
     if (wheel / "install" / "lib" / "libacados.so").is_file():
         return Installation(root=wheel / "install", interface=wheel)
     raise SolverError(
-        "acados was not found; run 'make venv' in the source tree, or set ACADOS_SOURCE_DIR to your own installation"
+        "acados was not found; run 'make venv' in the source tree or, in a ROS 2 workspace, this package's "
+        "tools/setup_ros_workspace.sh, or set ACADOS_SOURCE_DIR to your own installation"
     )
 
 

@@ -19,11 +19,9 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rcl_interfaces.srv import SetParameters
 from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
@@ -31,9 +29,15 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from ttdm_ros import topics
+from ttdm_ros.nodes.services import (
+    CONTROLLER,
+    outcome,
+    parameters,
+    parameters_client,
+    trigger_client,
+)
 
 _LATCHED = QoSProfile(depth=20, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-_CONTROLLER = "mpc_controller"
 _PATIENCE_S = 5.0  # for the controller to be there
 
 
@@ -45,48 +49,35 @@ class Monitor(Node):
         super().__init__("monitor", **node_arguments)
         self.create_subscription(DiagnosticArray, topics.STATUS, self._on_status, 10)
         self.create_subscription(String, topics.EVENTS, self._on_event, _LATCHED)
-        self._set_parameters: Client[Any, Any] = self.create_client(SetParameters, f"{_CONTROLLER}/set_parameters")
-        self._triggers: dict[str, Client[Any, Any]] = {
-            name: self.create_client(Trigger, f"{_CONTROLLER}/{name}") for name in ("drive_again",)
-        }
+        self._set_parameters = parameters_client(self)
+        self._triggers = {name: trigger_client(self, CONTROLLER, name) for name in ("drive_again",)}
 
     def ask(self, line: str) -> None:
         """Do what a line in asks for; the answer is printed when it comes."""
         try:
             request = json.loads(line)
             if "set" in request:
-                self._set(dict(request["set"]))
+                self._send(self._set_parameters, parameters(dict(request["set"])))
             else:
                 self._call(str(request["call"]))
         except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             _print({"answer": f"{line.strip()!r} cannot be asked of the controller ({error})", "done": False})
 
-    def _set(self, values: dict[str, Any]) -> None:
-        parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
-        if not self._set_parameters.wait_for_service(timeout_sec=_PATIENCE_S):
-            _print({"answer": "the controller does not answer", "done": False})
-            return
-
-        def answer(future: Future[Any]) -> None:
-            results = _result(future).results
-            reasons = "; ".join(result.reason for result in results if not result.successful)
-            _print({"answer": reasons or "set", "done": all(result.successful for result in results)})
-
-        self._set_parameters.call_async(SetParameters.Request(parameters=parameters)).add_done_callback(answer)
-
     def _call(self, name: str) -> None:
         client = self._triggers.get(name)
         if client is None:
             raise ValueError(f"no service '{name}'; there is {', '.join(self._triggers)}")
-        if not client.wait_for_service(timeout_sec=_PATIENCE_S):
-            _print({"answer": "the controller does not answer", "done": False})
-            return
+        self._send(client, Trigger.Request())
 
+    def _send(self, client: Client[Any, Any], request: Any) -> None:
         def answer(future: Future[Any]) -> None:
-            result = _result(future)
-            _print({"answer": result.message, "done": bool(result.success)})
+            done, words = outcome(future.result())
+            _print({"answer": words, "done": done})
 
-        client.call_async(Trigger.Request()).add_done_callback(answer)
+        if client.wait_for_service(timeout_sec=_PATIENCE_S):
+            client.call_async(request).add_done_callback(answer)
+        else:
+            _print({"answer": "the controller does not answer", "done": False})
 
     def _on_status(self, message: DiagnosticArray) -> None:
         if message.status:
@@ -97,10 +88,6 @@ class Monitor(Node):
 
     def _on_event(self, message: String) -> None:
         _print({"event": message.data})
-
-
-def _result(future: Future[Any]) -> Any:
-    return future.result()
 
 
 def _print(line: dict[str, Any]) -> None:

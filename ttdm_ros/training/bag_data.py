@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ttdm_ros.errors import BagError
 from ttdm_ros.mpc.tasks.reference import table_rows
 from ttdm_ros.systems.arm import Arm
+from ttdm_ros.training.carried_weight import refuse_carried_weight
 from ttdm_ros.training.config import SamplingConfig
 from ttdm_ros.training.motion import Motion, read_motion
 from ttdm_ros.training.store import Store
@@ -88,7 +89,8 @@ def read_bag_data(
 
     Raises:
         BagError: the bag is damaged, lacks a topic that is needed, is of another robot, its stamps jump back, it does
-            not tell what torque drove the arm, or it holds no unbroken motion under commands.
+            not tell what torque drove the arm, that torque carries the arm's weight, or it holds no unbroken motion
+            under commands.
         StorageError: there is no room for the motion.
     """
     sampling, store = sampling or SamplingConfig(), store or Store()
@@ -120,6 +122,7 @@ def read_bag_data(
             f"{path} holds no unbroken motion of {2.0 * sampling.dt:.3f} s under effort commands; record the arm while "
             "it is driven"
         )
+    refuse_carried_weight(arm, trajectories, path)
     return BagData(path=Path(path), fingerprint=motion.fingerprint(arm.joint_names), trajectories=trajectories)
 
 
