@@ -103,6 +103,32 @@ def test_parts_do_not_run_into_one_another():
     assert cached_library("test", ["a", "bc"], answering(2)).answer() == 2
 
 
+def sharing(number, shared):
+    def make(work):
+        (work / "shared.c").write_text(f"int shared(void) {{ return {shared}; }}")
+        (work / "answer.c").write_text(f"int shared(void); int answer(void) {{ return {number} + shared(); }}")
+        return Sources(files=[work / "answer.c", work / "shared.c"], alone=["shared.c"])
+
+    return make
+
+
+def test_what_needs_no_other_file_is_compiled_once_for_all_libraries(compiler):
+    calls = compiler()
+    answers = [cached_library("test", [str(i)], sharing(i, 40)).answer() for i in range(3)]
+    assert (answers, calls()) == ([40, 41, 42], 4)
+    assert cached_library("test", ["other"], sharing(0, 50)).answer() == 50  # what is in the file counts
+    assert calls() == 6
+
+
+def test_a_kept_object_is_whole_or_not_there(compiler, cache):
+    compiler("exit 1")
+    with pytest.raises(SolverError, match="compiling failed"):
+        cached_library("test", ["one"], sharing(2, 40))
+    compiler()
+    assert cached_library("test", ["one"], sharing(2, 40)).answer() == 42
+    assert len(list((cache.parent / "objects").glob("*.o"))) == 1
+
+
 def test_two_processes_at_once_compile_once(compiler):
     calls = compiler("sleep 0.5")
     outputs = [process.communicate(timeout=60)[0].split() for process in [ask_in_a_process() for _ in range(2)]]

@@ -39,6 +39,8 @@ class Sources:
     files: Sequence[Path]
     vectorised: Sequence[str] = ()
     """Names of files in which mathematical functions may be vectorised."""
+    alone: Sequence[str] = ()
+    """Names of files that need no other one, nor ``flags``: what is compiled of them is kept for other libraries."""
     flags: Sequence[str] = ()
     """Further flags of the compiler: include folders, definitions."""
     libraries: Sequence[str] = ()
@@ -63,8 +65,7 @@ def cached_library(
     Raises:
         SolverError: there is no compiler, compiling failed, or the library cannot be loaded.
     """
-    everything = "\0".join([*parts, *FLAGS, *VECTOR_FLAGS, _compiler_version(), _processor()])
-    name = hashlib.sha256(everything.encode()).hexdigest()[:20]
+    name = _name([*parts, *VECTOR_FLAGS])
     library = cache_folder() / kind / name / f"libttdm_{kind}.so"
     with locked(library.parent):
         if not library.is_file():
@@ -93,8 +94,10 @@ def _compile(work: Path, sources: Sources, name: str) -> None:
     compiler = _compiler()
 
     def compile_one(source: Path) -> Path:
-        target = source.with_suffix(".o")
         extra = VECTOR_FLAGS if source.name in sources.vectorised else ()
+        if source.name in sources.alone:
+            return _kept_object(source, extra)
+        target = source.with_suffix(".o")
         _run([compiler, *FLAGS, *extra, *sources.flags, "-c", str(source), "-o", str(target)], work)
         return target
 
@@ -103,6 +106,23 @@ def _compile(work: Path, sources: Sources, name: str) -> None:
         objects = list(pool.map(compile_one, largest_first))
     vector = ["-Wl,--as-needed", "-lmvec"] if platform.machine() == "x86_64" else []
     _run([compiler, "-shared", "-o", name, *map(str, objects), *sources.libraries, "-lm", *vector], work)
+
+
+def _kept_object(source: Path, flags: Sequence[str]) -> Path:
+    """Compile a file that needs no other one, if that was never done on this machine, and return the object file."""
+    kept = cache_folder() / "objects" / f"{_name([source.read_text(encoding='utf-8'), *flags])}.o"
+    with locked(kept):
+        if not kept.is_file():
+            target = source.with_suffix(".o")
+            _run([_compiler(), *FLAGS, *flags, "-c", str(source), "-o", str(target)], source.parent)
+            target.replace(kept)
+    return kept
+
+
+def _name(parts: Sequence[str]) -> str:
+    """Return the hash of all that compiled code depends on."""
+    everything = "\0".join([*parts, *FLAGS, _compiler_version(), _processor()])
+    return hashlib.sha256(everything.encode()).hexdigest()[:20]
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -21,7 +21,7 @@ from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.paths import find_config
 from ttdm_ros.recording.reader import Recording
 
-SWAPS, PERIOD = 20, 0.6  # [s]
+SWAPS, PERIOD = 12, 0.6  # [s]
 UNDER_WAY = ("approach", "tracking")
 # A busy machine is no fault here.
 PATIENCE = {"controller__missed": 1000, "controller__stale_periods": 100.0}
@@ -94,7 +94,7 @@ def test_every_exchange_is_accepted_and_told(many: dict[str, Any], recording: Re
 
 def test_what_is_refused_is_refused_with_the_reason_and_the_old_model_stays(many: dict[str, Any]) -> None:
     reasons = {"nan": "holds NaN or infinity", "stranger": "was made for fr3, not panda"}
-    assert [bad for bad, *_ in many["refusals"]] == ["nan", "stranger", "nan", "stranger"]
+    assert [bad for bad, *_ in many["refusals"]] == ["nan", "stranger"]
     for bad, accepted, answer, predicts, before in many["refusals"]:
         assert not accepted
         assert reasons[bad] in answer
@@ -104,13 +104,13 @@ def test_what_is_refused_is_refused_with_the_reason_and_the_old_model_stays(many
 def test_no_torque_steps_further_than_the_rate_limit_allows(
     world: Any, recording: Recording, commands_allowed: Callable[[Recording, Any], int]
 ) -> None:
-    assert commands_allowed(recording, world.arm) > 5000
+    assert commands_allowed(recording, world.arm) > 2000
 
 
 def test_no_solve_fails_and_the_task_goes_on(many: dict[str, Any], recording: Recording) -> None:
     assert recording.timing is not None
     status = recording.timing.values[:, topics.TIMING_COLUMNS.index("status")]
-    assert len(status) > 1000
+    assert len(status) > 500
     assert not status.any()
     assert many["status"]["failed"] == "0"
     assert many["status"]["fault"] == ""

@@ -44,7 +44,7 @@ from ttdm_ros.paths import share_folder
 DOMAIN = free_domain()
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 PATIENCE = 30.0  # [s]
-PATIENT = ("controller.stale_periods:=100.0",)  # here nobody answers in real time
+PATIENT = ("controller.stale_periods:=100.0", "controller.missed:=1000")  # here nobody answers in real time
 
 
 @pytest.fixture(autouse=True)

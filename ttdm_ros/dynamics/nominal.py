@@ -34,7 +34,7 @@ class NominalBatch:
         def make(work: Path) -> Sources:
             files = source.write_model(work, arm, specification)
             shutil.copy(source.SOURCES / "batch.c", work)
-            return Sources(files=[*files, work / "batch.c"], vectorised=source.VECTORISED)
+            return Sources(files=[*files, work / "batch.c"], vectorised=source.VECTORISED, alone=source.ALONE)
 
         library = cached_library("nominal", source.key_parts(arm, specification), make)
         pointer = ctypes.c_void_p

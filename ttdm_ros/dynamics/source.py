@@ -16,6 +16,7 @@ from ttdm_ros.systems.rigid_body import rigid_body
 
 SOURCES = Path(__file__).parent / "csrc"
 VECTORISED = ("model.c",)
+ALONE = ("arm.c",)  # the same for every network, and most of what there is to compile
 
 
 def key_parts(arm: Arm, specification: ModelSpecification) -> list[str]:

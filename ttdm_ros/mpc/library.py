@@ -45,6 +45,7 @@ def solver_library(
         return Sources(
             files=files,
             vectorised=model_source.VECTORISED,
+            alone=model_source.ALONE,
             flags=includes,
             libraries=[f"-L{installation.root / 'lib'}", "-lacados", "-lhpipm", "-lblasfeo"],
         )

@@ -98,7 +98,7 @@ def test_fewer_recordings_are_learned_of_where_that_is_asked(done: tuple[StudyCo
 def test_each_variant_makes_another_model(done: tuple[StudyConfig, StudyFolder]) -> None:
     rows = [row for row in run_study(*done) if row["weighting"] == "sensitivity"]
     excess = {row["variant"]: row["excess"] for row in rows if row["experiment"] == "variants"}
-    assert len(set(excess.values())) == len(excess) == len(done[0].variants) == 5
+    assert len(set(excess.values())) == len(excess) == len(done[0].variants) == 4
 
 
 def test_the_weights_along_the_recordings_are_drawn(done: tuple[StudyConfig, StudyFolder]) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import casadi as ca
 import numpy as np
@@ -41,9 +42,22 @@ def random_model(seed: int = 2, scale: float = 2.0, inputs=("q", "v")) -> Predic
 class Ipopt:
     """min Σ ½‖y - row‖²_W with x_{k+1} = f(x_k, u_k) + d_k and bounds on torque; bounds on states must stay away."""
 
+    _solvers: ClassVar[dict[tuple[str, str, str], ca.Function]] = {}
+    """By arm, model and settings, of which torque bounds only come in when it is called."""
+
     def __init__(self, arm: Arm, model: PredictionModel, config: MpcConfig) -> None:
         self.arm, self.model, self.config = arm, model, config
         self.body, n = rigid_body(arm), config.horizon
+        key = (arm.name, model.fingerprint, config.model_copy(update={"effort_share": 1.0}).model_dump_json())
+        if key not in self._solvers:
+            self._solvers[key] = self._new_solver()
+        self.solver = self._solvers[key]
+        effort = config.effort_share * arm.limits.effort
+        free = np.full(14 * (n + 1), np.inf)
+        self.upper = np.concatenate([free, np.tile(effort, n)])
+
+    def _new_solver(self) -> ca.Function:
+        config, n = self.config, self.config.horizon
         x, u = ca.MX.sym("x", 14, n + 1), ca.MX.sym("u", 7, n)
         x0, rows, d = ca.MX.sym("x0", 14), ca.MX.sym("rows", 33, n + 1), ca.MX.sym("d", 14, n)
         w, terminal = config.stage_weights(), config.terminal_weights()
@@ -57,10 +71,7 @@ class Ipopt:
             "f": cost,
             "g": ca.vertcat(*gaps),
         }
-        self.solver = ca.nlpsol("solver", "ipopt", nlp, OPTIONS)
-        effort = config.effort_share * arm.limits.effort
-        free = np.full(14 * (n + 1), np.inf)
-        self.upper = np.concatenate([free, np.tile(effort, n)])
+        return ca.nlpsol("solver", "ipopt", nlp, OPTIONS)
 
     def solve(self, x0, rows, guess, disturbance=None):
         """States (N + 1, 14) and torques (N, 7) of the solution."""

@@ -39,7 +39,8 @@ def kkt_library(arm: Arm, specification: ModelSpecification, horizon: int) -> ct
                 f"static const int SIZES[] = {{{', '.join(map(str, sizes))}}};\n"
             )
             (work / "network_sizes.h").write_text(text, encoding="utf-8")
-        return Sources(files=[*files, work / "kkt.c", work / "network_hessian.c"], vectorised=model_source.VECTORISED)
+        files += [work / "kkt.c", work / "network_hessian.c"]
+        return Sources(files=files, vectorised=model_source.VECTORISED, alone=model_source.ALONE)
 
     parts = [
         *model_source.key_parts(arm, specification),
