@@ -253,7 +253,7 @@ def test_the_installed_package_finds_its_own_files(workspace: Path) -> None:
 
 
 def test_colcon_test_runs_the_tests_of_the_package(workspace: Path) -> None:
-    chosen = ("--pytest-args", "test/tools")
+    chosen = ("--pytest-args", "test/test_yaml_text.py")
     tested = colcon(workspace, "test", "--return-code-on-test-failure", *chosen)
     assert tested.returncode == 0, tested.stdout + tested.stderr
     result = colcon(workspace, "test-result").stdout

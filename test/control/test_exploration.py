@@ -35,10 +35,10 @@ def test_the_variance_grows_from_zero_as_that_of_a_process_that_starts_at_rest()
     assert np.abs(torques.mean(0)).max() < 5.0 * np.sqrt(expected.max() / 4000)
 
 
-@pytest.mark.parametrize("bandwidth", [1.0, 3.0, 10.0])
+@pytest.mark.parametrize("bandwidth", [1.0, 10.0])
 def test_at_its_bandwidth_the_power_has_fallen_to_half(bandwidth):
     """The spectrum is that of 1 / (1 + (f / bandwidth)²): half at the bandwidth, a fifth at twice it."""
-    elapsed, pieces, length = 0.2 / (20.0 * bandwidth), 400, 2000  # each 20 time units of 1 / bandwidth long
+    elapsed, pieces, length = 0.2 / (20.0 * bandwidth), 200, 2000  # each 20 time units of 1 / bandwidth long
     torque = series(pieces * length, elapsed, bandwidth=bandwidth)[:, 0].reshape(pieces, length)
     power = (np.abs(np.fft.rfft(torque * np.hanning(length), axis=1)) ** 2).mean(0)
     frequency = np.fft.rfftfreq(length, elapsed)

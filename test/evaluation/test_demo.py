@@ -1,9 +1,10 @@
 """The demo with stand-ins for the nodes: the order of its story, how it ends, and where the results are."""
 
 import json
+import signal
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,9 @@ class StandIns:
 
 
 @pytest.fixture
-def stand_ins(tmp_path: Path, driven_twice: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> StandIns:
+def stand_ins(
+    tmp_path: Path, driven_twice: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[StandIns]:
     """Nodes whose recorder makes a bag of two drives, with an exchange half-way through the first."""
     models = ((0.001, "nominal 00"), (0.5051, "tailored 11"))
     bag = driven_twice(models=models, offset=lambda t: 0.010 if t < 1.0 else 0.002).write(tmp_path / "made" / "bag")
@@ -131,7 +134,10 @@ def stand_ins(tmp_path: Path, driven_twice: Callable[..., Any], monkeypatch: pyt
     monkeypatch.setattr(demo, "_training", made.train)
     for pause in ("_HOLDING_S", "_MEETING_S"):
         monkeypatch.setattr(demo, pause, 0.0)
-    return made
+    # Where the tests run in the background SIGINT is ignored, by children too in their first moments.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield made
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
