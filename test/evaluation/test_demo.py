@@ -123,9 +123,7 @@ class StandIns:
 
 
 @pytest.fixture
-def stand_ins(
-    tmp_path: Path, driven_twice: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[StandIns]:
+def stand_ins(tmp_path: Path, driven_twice: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIns]:
     """Nodes whose recorder makes a bag of two drives, with an exchange half-way through the first."""
     models = ((0.001, "nominal 00"), (0.5051, "tailored 11"))
     bag = driven_twice(models=models, offset=lambda t: 0.010 if t < 1.0 else 0.002).write(tmp_path / "made" / "bag")
