@@ -80,11 +80,10 @@ def run(
             session = DemoSession(group, view, logs=home, environment=environment, robot={"robot": robot})
             law = {"publish_law": feedback == "driver"}
             session.start(plant=None, controller={"task": task} | law | PATIENT_CONTROLLER)
-            session.follow("waiting")  # a robot does not bear what a machine is held up for by compiling a solver
             driver = (
                 {"robot": robot, "detail_rate": 1000} | PATIENT_DRIVER | ({"guard.timeout": guard} if guard else {})
             )
-            start_driver(group, driver, address=address, folder=home, environment=environment)
+            start_driver(session, group, driver, address=address, folder=home, environment=environment)
             session.follow("tracking")
             began, ticks, drives = time.monotonic(), processor_ticks(), 1
             while (elapsed := time.monotonic() - began) < seconds:

@@ -125,9 +125,8 @@ def _drive(options: DemoOptions, arm: "Arm", folder: DemoFolder, group: ProcessG
     session.start(plant=None if options.franka else options.plant, controller=controller | exploration)
     try:
         if options.franka:
-            session.follow("waiting")  # a robot does not bear what a machine is held up for by compiling a solver
             driver = {"robot": options.robot} | SPARING | PATIENT_DRIVER
-            start_driver(group, driver, address=address, folder=folder.logs, environment=environment)
+            start_driver(session, group, driver, address=address, folder=folder.logs, environment=environment)
         if options.learn:
             _learn(session, options, folder)
         else:

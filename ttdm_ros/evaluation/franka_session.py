@@ -13,6 +13,7 @@ from ttdm_ros.evaluation.processes import ProcessGroup
 from ttdm_ros.plants.franka.environment import SERVER, driver_python, own_environment, simulator_python
 
 if TYPE_CHECKING:
+    from ttdm_ros.evaluation.demo_session import DemoSession
     from ttdm_ros.systems.arm import Arm
 
 PATIENT_DRIVER = {"guard.timeout": 0.4, "guard.pause": 0.5, "guard.first_torque": 10.0}
@@ -82,6 +83,7 @@ def start_simulated_robot(
 
 
 def start_driver(
+    session: "DemoSession",
     group: ProcessGroup,
     parameters: Mapping[str, Any],
     *,
@@ -90,11 +92,15 @@ def start_driver(
     environment: Mapping[str, str],
     name: str = "franka_driver",
 ) -> None:
-    """Start the driver in its own environment; it holds the arm once ``name``.log in ``folder`` says so.
+    """Start the driver in its own environment once the controller of a session waits for an arm.
+
+    Not before: a robot does not bear what a machine is held up for by compiling a solver. The arm is held once
+    ``name``.log in ``folder`` says so.
 
     Raises:
-        TtdmError: its environment is not set up.
+        TtdmError: its environment is not set up, or the controller does not come to wait.
     """
+    session.follow("waiting")
     command = [str(driver_python()), "-m", "ttdm_ros.nodes.franka_driver"]
     command += ros_arguments("franka_driver", {"address": address} | dict(parameters))
     variables = dict(environment) | own_environment()

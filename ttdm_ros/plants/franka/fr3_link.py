@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ttdm_ros.plants.franka.config import FrankaSettings
 from ttdm_ros.plants.franka.fr3_loop import CompiledLoop
 from ttdm_ros.plants.franka.law import UNSEEN, LawStatus
-from ttdm_ros.plants.franka.link import CYCLE, MODES, LinkError, Look
-from ttdm_ros.plants.franka.reflexes import error_names
+from ttdm_ros.plants.franka.link import CYCLE, LinkError, Look, configure, settings_refused
 
 Array = NDArray[np.float64]
 
@@ -78,21 +77,11 @@ class Fr3Link:
 
     def _configure(self) -> None:
         """Set collision thresholds and load, which a robot refuses as long as it has an error or is stopped."""
-        collision, load = self._settings.collision, self._settings.load
         self._configured = False
         try:
-            self._robot.set_collision_behavior(
-                list(collision.lower_torque),
-                list(collision.upper_torque),
-                list(collision.lower_force),
-                list(collision.upper_force),
-            )
-            self._robot.set_load(load.mass, list(load.com), list(load.inertia))
+            configure(self._robot, self._settings)
         except _LIBRARY_ERRORS as error:
-            raise LinkError(
-                f"the robot takes no collision thresholds and no load now ({_words(error)}); see Desk, release its "
-                "button, and check the parameters collision and load"
-            ) from error
+            raise settings_refused(_words(error)) from error
         self._configured = True
 
     def recover(self) -> None:
@@ -121,15 +110,7 @@ class Fr3Link:
         except _LIBRARY_ERRORS as error:
             self._robot = None
             raise LinkError(f"the connection to the robot is lost: {_words(error)}") from error
-        row = np.zeros(1, CYCLE)
-        for field in ("q", "dq", "tau_J", "tau_J_d", "q_d", "dq_d"):
-            row[field] = getattr(state, field)
-        row["tau_ext"], row["time"] = state.tau_ext_hat_filtered, state.time.to_sec()
-        row["success_rate"], row["mode"] = state.control_command_success_rate, int(state.robot_mode.value)
-        errors = error_names(str(state.current_errors))
-        if not errors and row["mode"][0] == MODES.index("reflex"):  # a reflex stays when its error is over
-            errors = error_names(str(state.last_motion_errors))
-        return Look(cycle=row, errors=errors)
+        return Look.of(state)
 
     def close(self) -> None:
         """See ``ArmLink``."""

@@ -1,13 +1,15 @@
 """What the driver needs of an arm, whatever library reaches it."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ttdm_ros.errors import PlantError
+from ttdm_ros.plants.franka.config import FrankaSettings
 from ttdm_ros.plants.franka.law import JOINTS, LawStatus
+from ttdm_ros.plants.franka.reflexes import error_names
 
 Array = NDArray[np.float64]
 
@@ -46,6 +48,44 @@ class Look:
     """One row of CYCLE."""
     errors: tuple[str, ...]
     """Names of the errors that are present, or that led to a reflex which is not recovered from."""
+
+    @classmethod
+    def of(cls, state: Any) -> Self:
+        """Read a state of libfranka's, which pylibfranka and panda-python call the same."""
+        row, errors = cycle_of(state), error_names(str(state.current_errors))
+        if not errors and row["mode"][0] == MODES.index("reflex"):  # a reflex stays when its error is over
+            errors = error_names(str(state.last_motion_errors))
+        return cls(cycle=row, errors=errors)
+
+
+def cycle_of(state: Any) -> np.ndarray:
+    """Return the row (1,) of CYCLE of a state of libfranka's; what it does not tell is zero."""
+    row = np.zeros(1, CYCLE)
+    for field in ("q", "dq", "tau_J", "tau_J_d", "q_d", "dq_d"):
+        row[field] = getattr(state, field)
+    row["tau_ext"], row["time"] = state.tau_ext_hat_filtered, state.time.to_sec()
+    row["success_rate"], row["mode"] = state.control_command_success_rate, int(state.robot_mode.value)
+    return row
+
+
+def configure(robot: Any, settings: FrankaSettings) -> None:
+    """Set collision thresholds and load of a robot of libfranka's; raises what the library does if it refuses."""
+    collision, load = settings.collision, settings.load
+    robot.set_collision_behavior(
+        list(collision.lower_torque),
+        list(collision.upper_torque),
+        list(collision.lower_force),
+        list(collision.upper_force),
+    )
+    robot.set_load(load.mass, list(load.com), list(load.inertia))
+
+
+def settings_refused(reason: str) -> LinkError:
+    """Return the sentence for a robot that ``configure`` cannot set, as it cannot while in error or stopped."""
+    return LinkError(
+        f"the robot takes no collision thresholds and no load now ({reason}); see Desk, release its button, and check "
+        "the parameters collision and load"
+    )
 
 
 class ArmLink(Protocol):

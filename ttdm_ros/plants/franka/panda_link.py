@@ -16,8 +16,7 @@ from panda_py import controllers
 
 from ttdm_ros.plants.franka.config import FrankaSettings
 from ttdm_ros.plants.franka.law import UNSEEN, LawStatus
-from ttdm_ros.plants.franka.link import CYCLE, MODES, LinkError, Look
-from ttdm_ros.plants.franka.reflexes import error_names
+from ttdm_ros.plants.franka.link import CYCLE, LinkError, Look, configure, cycle_of, settings_refused
 from ttdm_ros.plants.franka.stepper import LawStepper
 
 Array = NDArray[np.float64]
@@ -53,22 +52,11 @@ class PandaLink:
 
     def _configure(self) -> None:
         """Set collision thresholds and load, which a robot refuses as long as it has an error or is stopped."""
-        collision, load = self._settings.collision, self._settings.load
         self._configured = False
         try:
-            robot = self._panda.get_robot()
-            robot.set_collision_behavior(
-                list(collision.lower_torque),
-                list(collision.upper_torque),
-                list(collision.lower_force),
-                list(collision.upper_force),
-            )
-            robot.set_load(load.mass, list(load.com), list(load.inertia))
+            configure(self._panda.get_robot(), self._settings)
         except Exception as error:
-            raise LinkError(
-                f"the robot takes no collision thresholds and no load now ({error}); see Desk, release its button, and "
-                "check the parameters collision and load"
-            ) from error
+            raise settings_refused(str(error)) from error
         self._configured = True
 
     def start(self, block: Array) -> None:
@@ -130,10 +118,7 @@ class PandaLink:
         except Exception as error:
             self._panda = None
             raise LinkError(f"the connection to the robot is lost: {error}") from error
-        row, errors = _cycle(state), error_names(str(state.current_errors))
-        if not errors and row["mode"][0] == MODES.index("reflex"):  # a reflex stays when its error is over
-            errors = error_names(str(state.last_motion_errors))
-        return Look(cycle=row, errors=errors)
+        return Look.of(state)
 
     def stop(self) -> None:
         """See ``ArmLink``."""
@@ -166,7 +151,7 @@ class PandaLink:
             while not self._ending:
                 self._panda.raise_error()
                 state = self._panda.get_state()
-                row = _cycle(state)
+                row = cycle_of(state)
                 now = float(row["time"][0])
                 if now <= before:
                     time.sleep(_PERIOD_S)
@@ -179,12 +164,3 @@ class PandaLink:
                     self._rows.append(row)
         except Exception as error:  # a reflex, a lost connection, or a state that is not finite
             self._failure = str(error) or type(error).__name__
-
-
-def _cycle(state: Any) -> np.ndarray:
-    row = np.zeros(1, CYCLE)
-    for field in ("q", "dq", "tau_J", "tau_J_d", "q_d", "dq_d"):
-        row[field] = getattr(state, field)
-    row["tau_ext"], row["time"] = state.tau_ext_hat_filtered, state.time.to_sec()
-    row["success_rate"], row["mode"] = state.control_command_success_rate, int(state.robot_mode.value)
-    return row
