@@ -16,7 +16,7 @@ from ttdm_ros.errors import TtdmError
 from ttdm_ros.evaluation.study import work
 from ttdm_ros.evaluation.study.config import StudyConfig
 from ttdm_ros.evaluation.study.folder import StudyFolder
-from ttdm_ros.evaluation.study.plan import cells, rounds
+from ttdm_ros.evaluation.study.plan import Cell, cells, rounds
 from ttdm_ros.mpc.solver import MpcSolver
 from ttdm_ros.pool import pool
 from ttdm_ros.systems.arm import load_arm
@@ -64,6 +64,21 @@ def run_study(
     before, started = folder.seconds, time.monotonic()
     _compile(study, announce)
     every = cells(study)
+    left = [cell for cell in every if not folder.cell(cell.name).exists()]
+    if left:
+        stages = _stages(study, folder, left)
+        with _workers(executor, jobs, max(len(pieces) for _, pieces in stages)) as finished:
+            for stage, pieces in stages:
+                began = time.monotonic()
+                for done, _ in enumerate(finished(pieces), start=1):
+                    now = time.monotonic()
+                    folder.note_seconds(before + now - started)
+                    on_progress(StudyProgress(stage=stage, done=done, total=len(pieces), seconds=now - began))
+    return [row for cell in every for row in folder.read(folder.cell(cell.name))["rows"]]
+
+
+def _stages(study: StudyConfig, folder: StudyFolder, left: Sequence[Cell]) -> list[tuple[str, list[Piece]]]:
+    """Return what is to be done for the cells that are left, each stage after the one before."""
     stages: list[tuple[str, list[Piece]]] = [
         (f"recording, round {number}", [partial(work.do_drives, study, folder, each) for each in drives])
         for number, drives in enumerate(rounds(study))
@@ -73,18 +88,7 @@ def run_study(
             "oracle and nominal model, recording, round 0",
             [partial(work.do_baselines, study, folder), *stages[0][1]],
         )
-    left = [cell for cell in every if not folder.cell(cell.name).exists()]
-    stages.append(("training and driving", [partial(work.do_cell, study, folder, cell) for cell in left]))
-    if not left:
-        stages.clear()
-    most = max((len(pieces) for _, pieces in stages), default=0)
-    with _workers(executor, jobs, most) as finished:
-        for stage, pieces in stages:
-            began = time.monotonic()
-            for done, _ in enumerate(finished(pieces), start=1):
-                folder.note_seconds(before + time.monotonic() - started)
-                on_progress(StudyProgress(stage=stage, done=done, total=len(pieces), seconds=time.monotonic() - began))
-    return [row for cell in every for row in folder.read(folder.cell(cell.name))["rows"]]
+    return [*stages, ("training and driving", [partial(work.do_cell, study, folder, cell) for cell in left])]
 
 
 def _compile(study: StudyConfig, announce: Callable[[str], None] | None) -> None:
@@ -97,7 +101,7 @@ def _compile(study: StudyConfig, announce: Callable[[str], None] | None) -> None
 @contextmanager
 def _workers(executor: Executor, jobs: int | None, most: int) -> Iterator[Callable[[Sequence[Piece]], Iterator[Any]]]:
     """Give what does pieces, at most ``most`` of them at once, and yields whenever one is finished."""
-    if executor == "ray" or not most:
+    if executor == "ray":
         yield lambda pieces: ray_results(_call, None, [(piece,) for piece in pieces], limit=jobs)
         return
     try:
