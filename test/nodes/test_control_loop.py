@@ -187,6 +187,24 @@ def test_a_hold_up_is_remembered_until_what_waited_meanwhile_is_answered(monkeyp
     assert thread.turn(0.010, 1700)[-1][1] < 0.1
 
 
+@pytest.mark.parametrize(("stamps_ms", "what"), [((1500,), "state"), ((), "silence for 1.502 s")])
+def test_a_hold_up_between_two_looks_at_the_queue_is_known_at_once(
+    monkeypatch: pytest.MonkeyPatch, stamps_ms: tuple[int, ...], what: str
+) -> None:
+    thread = HeldUp(monkeypatch)
+    thread.turn(0.002, 2)
+    take = thread.loop._source.take
+
+    def take_late() -> Any:
+        if thread.now < 101.0:
+            thread.now += 1.5
+            thread.queue += [round(1e6 * stamp) for stamp in stamps_ms]
+        return take()
+
+    monkeypatch.setattr(thread.loop._source, "take", take_late)
+    assert thread.turn(0.002) == [(what, pytest.approx(1.5, abs=0.01))]
+
+
 def test_states_whose_stamps_stand_still_are_told_from_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     thread = HeldUp(monkeypatch)
     thread.turn(0.002, 0)

@@ -171,7 +171,6 @@ class ControlLoop:
         """Wait for joint states and answer the newest one of the arm, or their absence."""
         silent = self._watchdog.silence > self.controller.config.stale_after
         self._source.wait(_SILENT_WAIT_S if silent else _WAIT_S)
-        held_up = self._held_up()
         newest = None
         try:
             while (data := self._source.take()) is not None:
@@ -179,13 +178,15 @@ class ControlLoop:
         except JointStateError as error:
             self.controller.stop(str(error), known=False)
             newest = None
-        if newest is None or not self._watchdog.is_new(newest.stamp_ns):
-            if newest is not None and (back := self._watchdog.note_old(newest.stamp_ns)):
-                self.controller.stop(
-                    f"simulated time was set back by {back:.2f} s, so the arm may be anywhere; activate again",
-                    known=False,
-                )
-            self._send(self.controller.on_silence(self._watchdog.silence, held_up, old=self._watchdog.hears_old))
+        is_new = newest is not None and self._watchdog.is_new(newest.stamp_ns)
+        if newest is not None and not is_new and (back := self._watchdog.note_old(newest.stamp_ns)):
+            self.controller.stop(
+                f"simulated time was set back by {back:.2f} s, so the arm may be anywhere; activate again", known=False
+            )
+        silence = self._watchdog.silence
+        held_up = self._held_up()  # as the last of these, so that it has in it whatever gap the others have
+        if newest is None or not is_new:
+            self._send(self.controller.on_silence(silence, held_up, old=self._watchdog.hears_old))
             return
         self._unheard = self.controller.phase is Phase.WAITING and not self._topics.is_heard
         if self._unheard:
