@@ -382,6 +382,15 @@ def test_a_fault_after_the_exchange_ends_the_demo_with_a_report_and_a_sentence(
     check_failed_with_report(options, console, "found a fault and stopped the arm: fault: the solver failed 4 times")
 
 
+def test_what_the_driver_of_a_franka_arm_said_last_is_in_the_sentence(
+    stand_ins: StandIns, driving: DemoOptions, console: Console
+) -> None:
+    fault, reflex = "no joint state came for 1001 ms", "no motion: communication_constraints_violation: free it"
+    told = [{"driver": "following commands"}, {"driver": reflex}, {"event": f"fault: {fault}"}]
+    stand_ins.lines = [*told, status("stopped", 0.5, level=2, message=fault)]
+    check_failed_with_report(driving, console, f"{fault}; franka_driver said last: {reflex}")
+
+
 def test_the_sentence_is_that_of_the_fault_and_not_what_was_said_last(
     stand_ins: StandIns, driving: DemoOptions, console: Console
 ) -> None:

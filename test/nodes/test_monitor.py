@@ -41,6 +41,7 @@ class Controller(Node):
         latched = QoSProfile(depth=20, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.status = self.create_publisher(DiagnosticArray, "mpc_controller/status", 10)
         self.events = self.create_publisher(String, "mpc_controller/events", latched)
+        self.driver = self.create_publisher(String, "franka_driver/events", latched)
 
     def _on_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
         bad = [str(p.value) for p in parameters if p.value == "bad"]
@@ -167,6 +168,8 @@ def test_without_a_controller_the_answer_is_that_there_is_none(
 def test_status_and_events_are_printed_as_they_come(talk: Talk, controller: Controller) -> None:
     controller.events.publish(String(data="driving"))  # latched: it may have come before
     assert talk.hear("event") == {"event": "driving"}
+    controller.driver.publish(String(data="the arm is held"))
+    assert talk.hear("driver") == {"driver": "the arm is held"}
     values = [KeyValue(key="phase", value="tracking"), KeyValue(key="missed", value="2")]
     message = DiagnosticArray(status=[DiagnosticStatus(level=DiagnosticStatus.WARN, message="late", values=values)])
     controller.status.publish(DiagnosticArray())  # without a status there is nothing to say

@@ -101,6 +101,14 @@ def test_every_loss_is_one_at_the_checkpoint(base, windows, sensitivities, panda
         np.testing.assert_allclose(model.packed(), checkpoint.packed(), rtol=1e-5, atol=1e-6)
 
 
+def test_the_first_training_loss_is_of_training_samples(base, windows, sensitivities, panda):
+    config = SMALL.model_copy(update={"steps": 1, "validate_every": 1})
+    history = tune(base, windows, sensitivities, panda, ["mse"], config).history
+    first, after_a_step = history.training
+    assert first == after_a_step  # both of the checkpoint, on the batch of the first step
+    assert first != history.validation[0]
+
+
 def test_fine_tuning_is_deterministic_and_weightings_gain(base, windows, sensitivities, panda):
     first, second = (tune(base, windows, sensitivities, panda, weightings()) for _ in range(2))
     assert fingerprints(first) == fingerprints(second)

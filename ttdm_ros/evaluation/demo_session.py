@@ -76,7 +76,7 @@ class DemoSession:
         self._environment, self._robot = dict(environment), dict(robot)
         self._files = {} if params_file is None else {"params_file": params_file}
         self._time = {"use_sim_time": True} if use_sim_time else {}
-        self._event = self._fault = ""
+        self._event = self._fault = self._driver = ""
         self._answers: list[dict[str, Any]] = []
         self._since = self._heard = time.monotonic()
 
@@ -185,6 +185,9 @@ class DemoSession:
         if "event" in message:
             self._event = str(message["event"])
             self._view.say(f"  {self._event}")
+        if "driver" in message:
+            self._driver = str(message["driver"])
+            self._view.say(f"  franka_driver: {self._driver}")
         if "answer" in message:
             self._answers.append(message)
         if "status" in message:
@@ -209,6 +212,8 @@ class DemoSession:
 
     def _check(self, now: float) -> None:
         event, since = self._fault or self._event or "see its log", now - self._since
+        if self._driver:  # it may know why no joint state came
+            event += f"; franka_driver said last: {self._driver}"
         match self.phase:
             case "stopped":
                 raise DemoError(f"the controller found a fault and stopped the arm: {event}")

@@ -3,7 +3,8 @@
     python -m ttdm_ros.nodes.monitor
 
 For programs without ROS. Lines out are ``{"status": {...}}`` (the keys of ``mpc_controller/status``, ten times a
-second), ``{"event": "..."}``, and ``{"answer": "...", "done": true}`` for each line in. Lines in are
+second), ``{"event": "..."}`` (of the controller), ``{"driver": "..."}`` (an event of a Franka arm's driver), and
+``{"answer": "...", "done": true}`` for each line in. Lines in are
 ``{"set": {name: value}}`` (parameters of the controller) and ``{"call": "drive_again"}`` (a service of it).
 """
 
@@ -48,7 +49,8 @@ class Monitor(Node):
         """Subscribe."""
         super().__init__("monitor", **node_arguments)
         self.create_subscription(DiagnosticArray, topics.STATUS, self._on_status, 10)
-        self.create_subscription(String, topics.EVENTS, self._on_event, _LATCHED)
+        self.create_subscription(String, topics.EVENTS, lambda heard: _print({"event": heard.data}), _LATCHED)
+        self.create_subscription(String, topics.FRANKA_EVENTS, lambda heard: _print({"driver": heard.data}), _LATCHED)
         self._set_parameters = parameters_client(self)
         self._triggers = {name: trigger_client(self, CONTROLLER, name) for name in ("drive_again",)}
 
@@ -85,9 +87,6 @@ class Monitor(Node):
             level = status.level[0] if isinstance(status.level, bytes) else status.level
             values = {item.key: item.value for item in status.values}
             _print({"status": values | {"level": level, "message": status.message}})
-
-    def _on_event(self, message: String) -> None:
-        _print({"event": message.data})
 
 
 def _print(line: dict[str, Any]) -> None:

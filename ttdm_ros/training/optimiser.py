@@ -101,9 +101,11 @@ def optimise(
         if (step % schedule.validate_every == 0 or step == schedule.steps) and not (step == first and history.step):
             with torch.no_grad():
                 keeper.look(loss(held_out))
+                if not recent:  # before the first step: of the batch that it takes
+                    recent.append(loss(_batch(training, schedule, step).to(device)))
             history.step.append(step)
             history.validation.append(keeper.last)
-            history.training.append(torch.stack(recent).mean(dim=0).tolist() if recent else keeper.last)
+            history.training.append(torch.stack(recent).mean(dim=0).tolist())
             recent.clear()
             on_progress(_progress(schedule, step, names, history, keeper))
             over = step == schedule.steps or keeper.patience_is_over(schedule.patience)
@@ -111,16 +113,20 @@ def optimise(
                 resume.write(step, _state(parameters, optimiser, keeper), history)
             if over:
                 break
-        chosen = np.random.default_rng((schedule.seed, step)).choice(training, min(schedule.batch, len(training)))
         optimiser.param_groups[0]["lr"] = 0.5 * schedule.rate * (1.0 + cos(pi * step / max(schedule.steps, 1)))
         optimiser.zero_grad(set_to_none=True)
-        losses_now = loss(torch.from_numpy(chosen).to(device))
+        losses_now = loss(_batch(training, schedule, step).to(device))
         losses_now.sum().backward()
         _clip(parameters, schedule.gradient_clip)
         optimiser.step()
         recent.append(losses_now.detach())
     keeper.restore()
     return history, keeper.best.tolist()
+
+
+def _batch(rows: Rows, schedule: Schedule, step: int) -> Tensor:
+    chosen = np.random.default_rng((schedule.seed, step)).choice(rows, min(schedule.batch, len(rows)))
+    return torch.from_numpy(chosen)
 
 
 def some_rows(rows: Rows, most: int, seed: int) -> Rows:
