@@ -246,18 +246,27 @@ def test_evaluate_runs_every_task_with_every_seed_and_writes_all_runs(
 ) -> None:
     import json
 
-    def evaluate(*, task: str, seed: int, progress: Callable[[float], None], **_: str) -> SimpleNamespace:
+    given: list[tuple[str, float]] = []
+
+    def evaluate(
+        *, arm: Any, mpc: Any, task: str, seed: int, progress: Callable[[float], None], **_: str
+    ) -> SimpleNamespace:
+        given.append((arm.name, mpc.position_weight))
         progress(0.5)
         fault = "the arm was stopped" if seed == 1 else None
         error = float("nan") if fault and task == "circle" else 10.0 * len(task) + seed
         return SimpleNamespace(figures={"rmse_mm": error, "worst": float("nan")}, fault=fault)
 
     monkeypatch.setitem(sys.modules, "ttdm_ros.evaluation.closed_loop", module("closed_loop", evaluate=evaluate))
-    output = tmp_path / "out.json"
-    shown = run("evaluate", "--task", "demo", "circle", "--plant", "ideal", "--seeds", "3", "--json", output)
+    output, settings = tmp_path / "out.json", tmp_path / "mpc.yaml"
+    settings.write_text("/mpc_controller: {ros__parameters: {mpc: {position_weight: 5.0}}}", encoding="utf-8")
+    problem = ("--robot", "fr3", "--mpc", settings)
+    shown = run("evaluate", *problem, "--task", "demo", "circle", "--plant", "ideal", "--seeds", "3", "--json", output)
     assert shown.code == 0
+    assert given == [("fr3", 5.0)] * 6
     content = json.loads(output.read_text(encoding="utf-8"))
     assert [(r["task"], r["seed"]) for r in content["runs"]] == [(t, s) for t in ("demo", "circle") for s in range(3)]
+    assert content["mpc"]["position_weight"] == 5.0
     assert content["medians"] == {"demo": {"rmse_mm": 41.0, "worst": None}, "circle": {"rmse_mm": 61.0, "worst": None}}
     assert content["runs_with_the_figure"] == {"demo": {"rmse_mm": 3, "worst": 0}, "circle": {"rmse_mm": 2, "worst": 0}}
     assert "medians of 3 runs" in shown.out

@@ -34,8 +34,8 @@ def circle(panda):
 
 
 @pytest.fixture(scope="module")
-def ideal():
-    return evaluate(robot="panda", model="nominal", task="demo", plant="ideal")
+def ideal(panda):
+    return evaluate(arm=panda, model="nominal", task="demo", plant="ideal")
 
 
 def test_on_the_ideal_plant_the_nominal_model_tracks_the_demo(ideal):
@@ -66,7 +66,7 @@ def test_rows_are_at_the_joint_state_rate_from_activation_on(ideal):
 
 def test_with_unknown_payload_and_friction_the_demo_is_completed_within_limits(panda):
     told = []
-    result = evaluate(robot="panda", model="nominal", task="demo", plant="payload_friction", progress=told.append)
+    result = evaluate(arm=panda, model="nominal", task="demo", plant="payload_friction", progress=told.append)
     assert result.figures["completed"] == 1.0
     assert result.fault is None
     limits = panda.limits
@@ -107,23 +107,23 @@ def test_a_model_can_be_given_for_one_run(solver, circle):
     assert bad > 5.0 * good
 
 
-def test_a_live_target_has_no_end_and_is_refused():
+def test_a_live_target_has_no_end_and_is_refused(panda):
     with pytest.raises(TaskError, match="'live' follows a live target and has no end; choose one with a path"):
-        evaluate(robot="panda", model="nominal", task="live", plant="ideal")
+        evaluate(arm=panda, model="nominal", task="live", plant="ideal")
 
 
-def test_a_model_of_another_robot_is_refused(tmp_path):
+def test_a_model_of_another_robot_is_refused(panda, tmp_path):
     import dataclasses
 
     from ttdm_ros.dynamics.bundle import save_model
 
     save_model(dataclasses.replace(load_model("nominal"), robot="fr3"), tmp_path / "mine")
     with pytest.raises(BundleError, match="'mine' was made for fr3, not panda"):
-        evaluate(robot="panda", model=str(tmp_path / "mine"), task="demo", plant="ideal")
+        evaluate(arm=panda, model=str(tmp_path / "mine"), task="demo", plant="ideal")
 
 
-@pytest.mark.parametrize("key", ["robot", "task", "plant"])
-def test_an_unknown_name_is_refused_with_those_that_ship(key):
-    names = {"robot": "panda", "model": "nominal", "task": "demo", "plant": "ideal"} | {key: "nonsense"}
+@pytest.mark.parametrize("key", ["task", "plant"])
+def test_an_unknown_name_is_refused_with_those_that_ship(panda, key):
+    names = {"model": "nominal", "task": "demo", "plant": "ideal"} | {key: "nonsense"}
     with pytest.raises(ConfigError, match=f"there is no {key} named 'nonsense'; known: "):
-        evaluate(**names)
+        evaluate(arm=panda, **names)

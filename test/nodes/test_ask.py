@@ -18,6 +18,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.task import Future
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -55,6 +56,7 @@ class Controller(Node):
         self.state = State.PRIMARY_STATE_INACTIVE
         self.transitions: list[int] = []
         self.refuses: int | None = None
+        self.reason = ""
         self.drives = 0
         self.values = {"phase": "tracking", "task": "circle", "model": "nominal", "fingerprint": "d987", "fault": ""}
         self.level, self.message = DiagnosticStatus.OK, "tracking"
@@ -64,6 +66,8 @@ class Controller(Node):
         self.create_service(ChangeState, "~/change_state", self._on_change_state)
         self.create_service(Trigger, "~/drive_again", self._on_drive_again)
         self._status = self.create_publisher(DiagnosticArray, "~/status", 10)
+        latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._events = self.create_publisher(String, "~/events", latched)
         self.create_timer(0.05, self._on_timer)
 
     def publish_law(self) -> None:
@@ -87,6 +91,8 @@ class Controller(Node):
         if response.success:
             self.transitions.append(wanted)
             self.state = LEADS_TO[wanted]
+        elif self.reason:
+            self._events.publish(String(data=f"[1.000] refused: {self.reason}"))
         return response
 
     def _on_drive_again(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -282,9 +288,10 @@ def test_a_transition_that_fails_is_told(start: Callable[..., Any]) -> None:
     controller = start(Controller)
     controller.state = State.PRIMARY_STATE_UNCONFIGURED
     controller.refuses = Transition.TRANSITION_CONFIGURE
-    assert refusal("activate").startswith("the controller cannot be configured; what it has just printed says why")
-    controller.refuses = Transition.TRANSITION_ACTIVATE
-    assert refusal("activate").startswith("the controller cannot be activated")
+    controller.reason = "there is no task named 'cirkle'; known: circle"
+    assert refusal("activate") == f"the controller cannot be configured: {controller.reason}"
+    controller.refuses, controller.reason = Transition.TRANSITION_ACTIVATE, ""
+    assert refusal("activate").startswith("the controller cannot be activated: what it has just printed says why")
     assert controller.transitions == [Transition.TRANSITION_CONFIGURE]
 
 

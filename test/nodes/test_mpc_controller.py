@@ -203,10 +203,14 @@ def test_it_is_configured_activated_deactivated_and_cleaned_up_any_number_of_tim
         assert node.trigger_cleanup() is SUCCESS
 
 
-def test_a_task_that_is_not_there_leaves_it_unconfigured(make: Callable[..., MpcController]) -> None:
+def test_a_task_that_is_not_there_leaves_it_unconfigured_and_the_reason_is_an_event(
+    make: Callable[..., MpcController], arm_of: Callable[[MpcController], StandingArm]
+) -> None:
     node = make("task:=nowhere.yaml")
     assert node.trigger_configure() is FAILURE
     assert "there is no file nowhere.yaml" in (node.problem or "")
+    arm = arm_of(node)
+    arm.until(lambda: any(event.endswith(f"] refused: {node.problem}") for event in arm.events))
     assert node.trigger_activate() is not SUCCESS
 
 

@@ -13,6 +13,7 @@ from ttdm_ros.plants.mujoco_plant import MujocoPlant
 from ttdm_ros.systems.arm import Arm
 from ttdm_ros.training.bag_data import read_bag_data
 from ttdm_ros.training.carried_weight import carries_weight
+from ttdm_ros.training.config import SamplingConfig
 from ttdm_ros.training.trajectory import Trajectory, resample
 
 STIFFNESS = np.array([400.0, 400.0, 400.0, 400.0, 60.0, 60.0, 20.0])
@@ -123,5 +124,20 @@ def test_a_bag_of_such_torques_is_refused_in_a_sentence(
     driven = drive(panda, load_plant("payload_friction"))
     time, q, v, tau = driven
     read_bag_data(mcap(rows_of(time, q, v, tau), "without"), panda)
-    with pytest.raises(BagError, match=r"with carry the arm's weight.*; subtract the nominal gravity torque"):
+    with pytest.raises(BagError, match=r"with carry the arm's weight.*; give --gravity included"):
         read_bag_data(mcap(rows_of(time, q, v, tau + gravity(panda, driven)), "with"), panda)
+
+
+def test_the_weight_is_taken_away_where_it_is_told_and_never_twice(
+    panda: Arm, mcap: Callable[..., Path], rows_of: Callable[..., list[tuple[str, bytes, int]]]
+) -> None:
+    driven, included = drive(panda, load_plant("payload_friction")), SamplingConfig(gravity="included")
+    time, q, v, tau = driven
+    without = mcap(rows_of(time, q, v, tau), "without")
+    carried = mcap(rows_of(time, q, v, tau + gravity(panda, driven)), "carried")
+    (wanted,) = read_bag_data(without, panda).trajectories
+    (found,) = read_bag_data(carried, panda, included).trajectories
+    np.testing.assert_allclose(found.u, wanted.u, atol=0.02)
+    np.testing.assert_array_equal(found.x, wanted.x)
+    with pytest.raises(BagError, match=r"without do not carry the arm's weight; leave out --gravity included"):
+        read_bag_data(without, panda, included)

@@ -1,6 +1,12 @@
 """Arguments that several commands share, and their checks."""
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ttdm_ros.mpc.config import MpcConfig
+    from ttdm_ros.systems.arm import Arm
 
 
 def add_robot(parser: argparse.ArgumentParser, *, default: str | None, default_text: str) -> None:
@@ -17,6 +23,32 @@ def add_robot(parser: argparse.ArgumentParser, *, default: str | None, default_t
     parser.add_argument(
         "--tip-frame", metavar="LINK", help="only for a .urdf: the link at which the arm ends (default: its own)"
     )
+
+
+def add_mpc(parser: argparse.ArgumentParser) -> None:
+    """Add ``--mpc``."""
+    parser.add_argument(
+        "--mpc",
+        type=Path,
+        metavar="FILE",
+        help="YAML file with weights and grid of the problem, or the controller's parameter file, whose group mpc "
+        "counts (default: built in)",
+    )
+
+
+def arm_of(given: argparse.Namespace) -> "Arm":
+    """Load the arm that was given."""
+    from ttdm_ros.systems.arm import load_arm
+
+    return load_arm(given.robot, base_frame=given.base_frame, tip_frame=given.tip_frame)
+
+
+def mpc_of(given: argparse.Namespace) -> "MpcConfig":
+    """Load the settings of the problem."""
+    from ttdm_ros.mpc.config import MpcConfig
+    from ttdm_ros.mpc.settings_file import load_mpc
+
+    return MpcConfig() if given.mpc is None else load_mpc(given.mpc)
 
 
 def positive_int(text: str) -> int:

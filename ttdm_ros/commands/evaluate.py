@@ -5,6 +5,7 @@ figure: one that was stopped before the task began has no tracking error. The JS
 
 Examples:
   ttdm evaluate --task circle --plant payload_friction --json circle.json
+  ttdm evaluate --model my_model --mpc controller.yaml --task circle
   ttdm evaluate --robot fr3 --model nominal --task circle rectangle my_task.yaml --plant ideal --seeds 5 --json out.json
 """
 
@@ -13,7 +14,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ttdm_ros.commands.arguments import positive_int
+from ttdm_ros.commands.arguments import add_mpc, add_robot, arm_of, mpc_of, positive_int
 from ttdm_ros.errors import TtdmError
 
 Figures = list[dict[str, float]]
@@ -22,7 +23,7 @@ Figures = list[dict[str, float]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--robot", default="panda", help="robot of config/robots, or a path (default: %(default)s)")
+    add_robot(parser, default="panda", default_text="panda")
     parser.add_argument("--model", default="nominal", help="model of models/, or a path (default: %(default)s)")
     parser.add_argument(
         "--task", nargs="+", required=True, metavar="TASK", help="tasks of config/tasks, or paths to files"
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plant", default="payload_friction", help="plant of config/plants, or a path (default: %(default)s)"
     )
+    add_mpc(parser)
     parser.add_argument("--seeds", type=positive_int, default=1, metavar="N", help="runs a task (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run into this file")
 
@@ -45,6 +47,7 @@ def run(given: argparse.Namespace) -> int:
     for task in given.task:
         find_config("tasks", task)
     find_config("plants", given.plant)
+    arm, mpc = arm_of(given), mpc_of(given)
     console = make_console()
     runs: list[dict[str, Any]] = []
     with Progress(console=console, disable=not console.is_terminal) as progress:
@@ -52,7 +55,8 @@ def run(given: argparse.Namespace) -> int:
             for seed in range(given.seeds):
                 bar = progress.add_task(f"{task}, seed {seed}", total=1.0)
                 result = evaluate(
-                    robot=given.robot,
+                    arm=arm,
+                    mpc=mpc,
                     model=given.model,
                     task=task,
                     plant=given.plant,
@@ -68,7 +72,7 @@ def run(given: argparse.Namespace) -> int:
     for stopped in (run for run in runs if run["fault"]):
         console.print(f"{stopped['task']}, seed {stopped['seed']}: {stopped['fault']}", highlight=False)
     if given.json:
-        _write(given, runs, figures)
+        _write(given, mpc.model_dump(), runs, figures)
         print(f"figures  {given.json}")
     return 0
 
@@ -102,7 +106,9 @@ def _table(figures: dict[str, Figures]) -> Any:
     return table
 
 
-def _write(given: argparse.Namespace, runs: list[dict[str, Any]], figures: dict[str, Figures]) -> None:
+def _write(
+    given: argparse.Namespace, mpc: dict[str, Any], runs: list[dict[str, Any]], figures: dict[str, Figures]
+) -> None:
     import json
 
     from ttdm_ros import __version__
@@ -113,6 +119,7 @@ def _write(given: argparse.Namespace, runs: list[dict[str, Any]], figures: dict[
         "robot": given.robot,
         "model": given.model,
         "plant": given.plant,
+        "mpc": mpc,
         "runs": runs,
         "medians": {task: {key: _median(_known(each, key)) for key in each[0]} for task, each in figures.items()},
         "runs_with_the_figure": {

@@ -14,7 +14,8 @@ Examples:
 import argparse
 from pathlib import Path
 
-from ttdm_ros.commands.training_arguments import add_data
+from ttdm_ros.commands.arguments import arm_of, mpc_of
+from ttdm_ros.commands.training_arguments import add_data, sampling_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Run the command."""
     from ttdm_ros.commands.progress import ProgressDisplay
-    from ttdm_ros.commands.training_arguments import arm_of, mpc_of, sampling_of
     from ttdm_ros.dynamics.bundle import load_model
     from ttdm_ros.training.bag_data import read_bags
     from ttdm_ros.training.config import TrainingConfig

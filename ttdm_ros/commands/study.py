@@ -8,6 +8,7 @@ study that was interrupted goes on where it was when the same command is given a
 Examples:
   ttdm study arm
   ttdm study arm --quick --out quick_output
+  ttdm study pick
   ttdm study my_study.yaml --jobs 8 --out my_output
 """
 
@@ -23,10 +24,10 @@ _QUICK = {"arm": "quick"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("study", help="study of config/studies (arm), or a path to a file")
+    parser.add_argument("study", help="study of config/studies (arm, pick), or a path to a file")
     parser.add_argument("--quick", action="store_true", help="every part, as small as it can be, in minutes")
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="default: study_output, with --quick study_quick_output"
+        "--out", type=Path, metavar="FOLDER", help="default: study_NAME_output, NAME being that of the file"
     )
     parser.add_argument("--jobs", type=positive_int, metavar="N", help="processes (default: one a processor)")
     parser.add_argument(
@@ -40,15 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Run the command."""
     from ttdm_ros.commands.progress import ProgressDisplay
-    from ttdm_ros.evaluation.study.config import load_study
+    from ttdm_ros.evaluation.study.config import load_study, name_of
     from ttdm_ros.evaluation.study.folder import StudyFolder
     from ttdm_ros.evaluation.study.report import write_report
     from ttdm_ros.evaluation.study.runner import run_study
 
     if given.quick and given.study not in _QUICK:
         raise TtdmError(f"there is no quick form of {given.study}; leave --quick out, or give it with arm")
-    study = load_study(_QUICK[given.study] if given.quick else given.study)
-    folder = StudyFolder(given.out or Path("study_quick_output" if given.quick else "study_output"))
+    name = _QUICK[given.study] if given.quick else given.study
+    study = load_study(name)
+    folder = StudyFolder(given.out or Path(f"study_{name_of(name)}_output"))
     with ProgressDisplay() as display:
         rows = run_study(
             study,

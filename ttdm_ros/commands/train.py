@@ -19,8 +19,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ttdm_ros.commands.arguments import positive_int
-from ttdm_ros.commands.training_arguments import add_data
+from ttdm_ros.commands.arguments import arm_of, mpc_of, positive_int
+from ttdm_ros.commands.training_arguments import add_data, sampling_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +79,6 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _job(given: argparse.Namespace) -> Any:
-    from ttdm_ros.commands.training_arguments import arm_of, mpc_of, sampling_of
     from ttdm_ros.dynamics.bundle import load_model
     from ttdm_ros.training.job import TrainingJob
     from ttdm_ros.training.weightings import weightings

@@ -4,11 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttdm_ros.commands.arguments import add_robot, finite_float, positive_int
+from ttdm_ros.commands.arguments import add_mpc, add_robot, finite_float, positive_int
 
 if TYPE_CHECKING:
     from ttdm_ros.mpc.config import MpcConfig
-    from ttdm_ros.systems.arm import Arm
     from ttdm_ros.training.config import SamplingConfig
 
 
@@ -31,6 +30,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         help="the same for torque that a Franka arm says it applied, from the arm's own stamp (default: 0.0005)",
     )
     parser.add_argument(
+        "--gravity",
+        choices=["absent", "included"],
+        default="absent",
+        help="whether the torques in the bags carry the arm's weight, as those of many drivers do; it is taken away "
+        "then (default: %(default)s)",
+    )
+    parser.add_argument(
         "--model",
         default="nominal",
         help="model of models/, or a path to a bundle, whose sensitivities are taken (default: %(default)s, as they "
@@ -49,13 +55,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         help="what differentiates the solutions: this package (default), or acados v0.5.4 or later, to compare; "
         "compiling for it takes minutes, once",
     )
-    parser.add_argument(
-        "--mpc",
-        type=Path,
-        metavar="FILE",
-        help="YAML file with weights and grid of the problem, or the controller's parameter file, whose group mpc "
-        "counts (default: built in)",
-    )
+    add_mpc(parser)
     parser.add_argument("--jobs", type=positive_int, metavar="N", help="processes (default: one a processor)")
     parser.add_argument(
         "--executor",
@@ -66,26 +66,11 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def arm_of(given: argparse.Namespace) -> "Arm":
-    """Load the arm that was given."""
-    from ttdm_ros.systems.arm import load_arm
-
-    return load_arm(given.robot, base_frame=given.base_frame, tip_frame=given.tip_frame)
-
-
-def mpc_of(given: argparse.Namespace) -> "MpcConfig":
-    """Load the settings of the problem."""
-    from ttdm_ros.mpc.config import MpcConfig
-    from ttdm_ros.mpc.settings_file import load_mpc
-
-    return MpcConfig() if given.mpc is None else load_mpc(given.mpc)
-
-
 def sampling_of(given: argparse.Namespace, mpc: "MpcConfig") -> "SamplingConfig":
     """Return how the bags are sampled, with the step of the problem's grid."""
     from ttdm_ros.config import parse
     from ttdm_ros.training.config import SamplingConfig
 
     delays = {"delay": given.delay, "robot_delay": given.robot_delay}
-    content = {"dt": mpc.dt, "step": mpc.dt / 5, "spacing": given.spacing} | delays
+    content = {"dt": mpc.dt, "step": mpc.dt / 5, "spacing": given.spacing, "gravity": given.gravity} | delays
     return parse({key: value for key, value in content.items() if value is not None}, SamplingConfig, "arguments")

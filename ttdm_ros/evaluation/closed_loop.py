@@ -14,11 +14,12 @@ from ttdm_ros.control.timeline import Task
 from ttdm_ros.dynamics.bundle import load_model
 from ttdm_ros.dynamics.model import PredictionModel
 from ttdm_ros.errors import TaskError
+from ttdm_ros.mpc.config import MpcConfig
 from ttdm_ros.mpc.solver import MpcSolver
 from ttdm_ros.mpc.tasks.config import load_task
 from ttdm_ros.plants.config import PlantConfig, load_plant
 from ttdm_ros.plants.mujoco_plant import MujocoPlant
-from ttdm_ros.systems.arm import Arm, load_arm
+from ttdm_ros.systems.arm import Arm
 
 Array = NDArray[np.float64]
 
@@ -59,23 +60,26 @@ class RunResult:
 
 def evaluate(
     *,
-    robot: str,
+    arm: Arm,
     model: str,
     task: str,
     plant: str,
+    mpc: MpcConfig | None = None,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> RunResult:
-    """Run a task once; robot, model, task and plant are names that ship, or paths.
+    """Run a task once; model, task and plant are names that ship, or paths.
+
+    Without ``mpc`` the problem is the built-in one.
 
     Raises:
         TtdmError: one of them cannot be used together with the others.
     """
-    arm, prediction = load_arm(robot), load_model(model)
+    prediction = load_model(model)
     check_robot(prediction, arm)
     # All else is checked before the solver, which may have to be compiled.
     resolved, simulated = _with_an_end(Task(arm, load_task(task))), load_plant(plant)
-    return run(MpcSolver(arm, prediction), resolved, simulated, seed=seed, progress=progress)
+    return run(MpcSolver(arm, prediction, mpc), resolved, simulated, seed=seed, progress=progress)
 
 
 def run(

@@ -13,9 +13,12 @@ from rclpy.context import Context
 from rclpy.exceptions import InvalidNamespaceException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.validate_namespace import validate_namespace
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from ttdm_ros import topics
 from ttdm_ros.errors import TtdmError
 from ttdm_ros.nodes.running import reason
 from ttdm_ros.nodes.services import (
@@ -33,7 +36,9 @@ _STOP_S = 5.0  # the same for a stop
 _SETTLING_S = 1.0  # for a driver to be found that nothing tells of, after the controller was heard
 _MATCHING_S = 0.3  # for a node that was found to know us too: an answer that it cannot deliver at once is lost
 _REPEAT_S = 1.0  # after which a question that may be put twice is, if no answer came
+_REASON_S = 1.0  # for the event that tells why a transition was refused
 _SPIN_S = 0.05
+_EVENTS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class SilenceError(TtdmError):
@@ -55,6 +60,8 @@ class Asking:
         self._executor.add_node(node)
         self._get_state: Client[Any, Any] = node.create_client(GetState, f"{CONTROLLER}/get_state")
         self._change_state: Client[Any, Any] = node.create_client(ChangeState, f"{CONTROLLER}/change_state")
+        self._refusal = ""
+        node.create_subscription(String, topics.EVENTS, self._on_event, _EVENTS)
 
     def close(self) -> None:
         """Let go of the node."""
@@ -135,8 +142,18 @@ class Asking:
 
     def _change(self, transition: int, called: str) -> None:
         request = ChangeState.Request(transition=Transition(id=transition))
-        if not self._answer(CONTROLLER, self._change_state, request, limit=_ANSWER_S).success:
-            raise TtdmError(f"the controller cannot be {called}; what it has just printed says why, and what to do")
+        self._refusal = ""  # those of before have come while the state was asked for
+        if self._answer(CONTROLLER, self._change_state, request, limit=_ANSWER_S).success:
+            return
+        end = time.monotonic() + _REASON_S
+        while not self._refusal and time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=_SPIN_S)
+        reason = self._refusal or "what it has just printed says why, and what to do"
+        raise TtdmError(f"the controller cannot be {called}: {reason}")
+
+    def _on_event(self, event: String) -> None:
+        text = event.data.partition("] ")[2]
+        self._refusal = text.removeprefix(topics.REFUSED) if text.startswith(topics.REFUSED) else ""
 
     def _done(self, asked: str, client: Client[Any, Any], request: Any, **options: Any) -> str:
         """Return the answer in words; see ``_answer``."""

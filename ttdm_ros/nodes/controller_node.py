@@ -151,6 +151,7 @@ class MpcController(LifecycleNodeMixin, Node):
             work()
         except TtdmError as error:
             self.problem = str(error)
+            self._topics.event(f"{topics.REFUSED}{error}")
             if not self.is_starting:  # then it is what the process ends with
                 self.get_logger().error(self.problem)
             return TransitionCallbackReturn.FAILURE

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from ttdm_ros.errors import BagError
 from ttdm_ros.mpc.tasks.reference import table_rows
 from ttdm_ros.systems.arm import Arm
-from ttdm_ros.training.carried_weight import refuse_carried_weight
+from ttdm_ros.training.carried_weight import check_weight
 from ttdm_ros.training.config import SamplingConfig
 from ttdm_ros.training.motion import Motion, read_motion
-from ttdm_ros.training.store import Store
+from ttdm_ros.training.store import Store, pieces
 from ttdm_ros.training.trajectory import Trajectory, interpolate, interpolate_states, resample
 
 Array = NDArray[np.float64]
@@ -89,8 +89,8 @@ def read_bag_data(
 
     Raises:
         BagError: the bag is damaged, lacks a topic that is needed, is of another robot, its stamps jump back, it does
-            not tell what torque drove the arm, that torque carries the arm's weight, or it holds no unbroken motion
-            under commands.
+            not tell what torque drove the arm, that torque carries the arm's weight and should not, or the other way
+            round, or it holds no unbroken motion under commands.
         StorageError: there is no room for the motion.
     """
     sampling, store = sampling or SamplingConfig(), store or Store()
@@ -100,7 +100,9 @@ def read_bag_data(
     def seconds(stamps: Stamps) -> Array:
         return store.derived(lambda each: (each - origin) * 1e-9, stamps)
 
-    time = seconds(motion.stamp)
+    time, command_time, commands = seconds(motion.stamp), seconds(motion.torque.stamp), motion.torque.values
+    if sampling.gravity == "included" and len(time) > 1:
+        commands = _without_weight(arm, time, motion.q, command_time, commands, store)
     trajectories = tuple(
         resample(
             arm,
@@ -108,8 +110,8 @@ def read_bag_data(
             time=time,
             q=motion.q,
             v=motion.v,
-            command_time=seconds(motion.torque.stamp),
-            commands=motion.torque.values,
+            command_time=command_time,
+            commands=commands,
             rows=_reference(motion, arm, time, seconds(motion.wanted_stamp)),
             dt=sampling.dt,
             step=sampling.step,
@@ -122,8 +124,17 @@ def read_bag_data(
             f"{path} holds no unbroken motion of {2.0 * sampling.dt:.3f} s under effort commands; record the arm while "
             "it is driven"
         )
-    refuse_carried_weight(arm, trajectories, path)
+    check_weight(arm, trajectories, path, taken_away=sampling.gravity == "included")
     return BagData(path=Path(path), fingerprint=motion.fingerprint(arm.joint_names), trajectories=trajectories)
+
+
+def _without_weight(arm: Arm, time: Array, q: Array, command_time: Array, commands: Array, store: Store) -> Array:
+    """Return the commands (c, 7) without the nominal gravity torque at the positions of their times [N·m]."""
+    column = store.column(commands.shape[1])
+    for rows in pieces(len(commands)):
+        at = interpolate(np.clip(command_time[rows], time[0], time[-1]), time, q)
+        column.append(commands[rows] - np.array([arm.gravity_torque(each) for each in at]))
+    return column.finish()
 
 
 def _reference(motion: Motion, arm: Arm, time: Array, wanted_time: Array) -> Callable[[Array], Array]:

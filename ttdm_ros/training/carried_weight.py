@@ -25,26 +25,29 @@ _SHARE = 0.5  # of the rest that is left, at most, if g is taken away
 _SLIDING = 0.02  # from which on dry friction counts as sliding [rad/s]
 
 
-def refuse_carried_weight(arm: Arm, trajectories: Sequence[Trajectory], path: Path | str) -> None:
-    """Raise a BagError if the torques of a bag carry the arm's weight.
+def check_weight(arm: Arm, trajectories: Sequence[Trajectory], path: Path | str, *, taken_away: bool) -> None:
+    """Raise a BagError if the torques of a bag carry the arm's weight, or lack it because it was taken away twice.
 
     Too little motion, or too little difference between the postures, is never refused.
     """
     if carries_weight(arm, trajectories):
         raise BagError(
-            f"the torques in {path} carry the arm's weight, and training needs them without it; subtract the nominal "
-            "gravity torque of the recorded positions from them, as docs/learning.md shows"
+            f"the torques in {path} carry the arm's weight, and training needs them without it; give --gravity "
+            "included, and the nominal gravity torque of the recorded positions is taken away"
         )
+    if taken_away and carries_weight(arm, trajectories, sign=-1.0):
+        raise BagError(f"the torques in {path} do not carry the arm's weight; leave out --gravity included")
 
 
-def carries_weight(arm: Arm, trajectories: Sequence[Trajectory]) -> bool:
-    """Whether torques carry the arm's weight, as far as the motion tells."""
+def carries_weight(arm: Arm, trajectories: Sequence[Trajectory], *, sign: float = 1.0) -> bool:
+    """Whether torques carry the arm's weight, or ``sign`` times as much, as far as the motion tells."""
     total = sum(len(each) for each in trajectories)
     if not trajectories or total * trajectories[0].step < _SHORTEST:
         return False
     every = max(1, total // _SAMPLES)
     rows = [_row(arm, each, i) for each in trajectories for i in range(0, len(each) - each.stride, every)]
     rest, weight, others = (np.array(each) for each in zip(*rows, strict=True))
+    weight = sign * weight
     if not (rest - weight).var(axis=0).sum() < _SHARE * rest.var(axis=0).sum():
         return False
     basis = others.reshape(-1, others.shape[-1])

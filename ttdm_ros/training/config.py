@@ -22,6 +22,8 @@ class SamplingConfig(Config):
     robot_delay: float = Field(default=0.0005, ge=-0.01, le=0.1)
     """From the stamp of a torque that the robot itself says it applies to the middle of its effect [s]: a Franka arm
     applies it during the millisecond that follows (tried on a simulated one)."""
+    gravity: Literal["absent", "included"] = "absent"
+    """Whether recorded torques carry the arm's weight; where they do, the nominal gravity torque is taken away."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -34,6 +34,21 @@ def test_paths_differ_in_place_and_turn_the_tip(arm: Arm) -> None:
     assert all(config.orientation.tilt.x[0].amplitude >= 0.1 for config in configs)
 
 
+@pytest.mark.parametrize("number", [paths.HELD_OUT, paths.VALIDATION, 10_000])
+def test_along_a_path_with_places_fast_moves_and_rests_follow_each_other(arm: Arm, number: int) -> None:
+    """Joint 1 turns from one side to the other at more than a third of its speed; at each place the arm rests."""
+    path = paths.random_path(arm, number, 8.0, "pick")
+    assert path.config == paths.random_path(arm, number, 8.0, "pick").config
+    reference = path.reference
+    assert 6.0 < reference.duration < 10.0
+    assert reference.q[:, 0].min() < -0.2
+    assert reference.q[:, 0].max() > 0.2
+    share = np.abs(reference.v / arm.limits.velocity).max(axis=1)
+    assert share.max() > 0.35
+    rests = np.flatnonzero(np.diff(np.concatenate([[0], share < 1e-3, [0]]).astype(int)) == -1)
+    assert len(rests) >= 3  # two places, and the end
+
+
 def test_an_arm_that_reaches_nothing_and_a_task_that_is_not_there_are_told(
     arm: Arm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,8 @@ from ttdm_ros.training.sensitivities import Hessian
 from ttdm_ros.training.weightings import weightings
 
 Positive = Annotated[int, Field(ge=1)]
+Kind = Literal["sines", "pick"]
+"""What a random path is: sums of sines on which the tip tilts, or fast moves between places beside slow lowering."""
 SEEDS, DRIVES = 1000, 1000
 """Numbers of seeds, and paths recorded for each; with more of either, a path would be another seed's or held out."""
 
@@ -22,9 +24,10 @@ SEEDS, DRIVES = 1000, 1000
 class Recording(Config):
     """What is recorded in each round: drives along random paths, with exploration."""
 
+    kind: Kind = "sines"
     drives: Positive = 5
     duration: float = Field(default=10.0, ge=2.0, le=120.0)
-    """Of each path [s]."""
+    """Of each path [s]; about, where it ends with a place."""
     exploration: float = Field(default=0.04, ge=0.0, le=0.2)
     """Standard deviation of the random torques, as a share of the torque limits."""
 
@@ -32,10 +35,11 @@ class Recording(Config):
 class References(Config):
     """Paths that no model was trained on."""
 
+    kind: Kind = "sines"
     random: int = Field(default=5, ge=0, le=100)
     """Random paths, of other numbers than those that are recorded."""
     duration: float = Field(default=8.0, ge=2.0, le=120.0)
-    """Of each of them [s]."""
+    """Of each of them [s]; about, where it ends with a place."""
     tasks: tuple[str, ...] = ()
     """Further tasks, of ``config/tasks/`` or paths to files."""
 
@@ -168,7 +172,7 @@ class StudyConfig(Config):
 
 
 def name_of(name_or_path: str) -> str:
-    """Return what a plant or task is called in results, also if it is a path."""
+    """Return what a plant, task or study is called, also if it is a path."""
     return Path(name_or_path).stem
 
 

@@ -51,7 +51,7 @@ class Bench:
         for i in range(wanted.drives):
             number = RECORDED + drives.seed * _DRIVES + drives.round * wanted.drives + i
             config = self._config.model_copy(update={"exploration": wanted.exploration, "exploration_seed": number})
-            path = random_path(self.arm, number, wanted.duration)
+            path = random_path(self.arm, number, wanted.duration, wanted.kind)
             runs.append(self._run(self._solver(model), model, path, self.study.plant, config, seed=number))
         columns = {name: np.concatenate([getattr(run, name) for run in runs]) for name in _COLUMNS}
         return columns | {"lengths": np.array([len(run.time) for run in runs], dtype=np.float64)}
