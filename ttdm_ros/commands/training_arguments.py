@@ -32,9 +32,8 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gravity",
         choices=["absent", "included"],
-        default="absent",
         help="whether the torques in the bags carry the arm's weight, as those of many drivers do; it is taken away "
-        "then (default: %(default)s)",
+        "then (default: absent)",
     )
     parser.add_argument(
         "--model",

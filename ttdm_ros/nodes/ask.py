@@ -13,13 +13,13 @@ from rclpy.context import Context
 from rclpy.exceptions import InvalidNamespaceException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.validate_namespace import validate_namespace
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from ttdm_ros import topics
 from ttdm_ros.errors import TtdmError
+from ttdm_ros.nodes import qos
 from ttdm_ros.nodes.running import reason
 from ttdm_ros.nodes.services import (
     CONTROLLER,
@@ -38,7 +38,6 @@ _MATCHING_S = 0.3  # for a node that was found to know us too: an answer that it
 _REPEAT_S = 1.0  # after which a question that may be put twice is, if no answer came
 _REASON_S = 1.0  # for the event that tells why a transition was refused
 _SPIN_S = 0.05
-_EVENTS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class SilenceError(TtdmError):
@@ -61,7 +60,7 @@ class Asking:
         self._get_state: Client[Any, Any] = node.create_client(GetState, f"{CONTROLLER}/get_state")
         self._change_state: Client[Any, Any] = node.create_client(ChangeState, f"{CONTROLLER}/change_state")
         self._refusal = ""
-        node.create_subscription(String, topics.EVENTS, self._on_event, _EVENTS)
+        node.create_subscription(String, topics.EVENTS, self._on_event, qos.EVENTS)
 
     def close(self) -> None:
         """Let go of the node."""
@@ -148,8 +147,8 @@ class Asking:
         end = time.monotonic() + _REASON_S
         while not self._refusal and time.monotonic() < end:
             self._executor.spin_once(timeout_sec=_SPIN_S)
-        reason = self._refusal or "what it has just printed says why, and what to do"
-        raise TtdmError(f"the controller cannot be {called}: {reason}")
+        why = self._refusal or "what it has just printed says why, and what to do"
+        raise TtdmError(f"the controller cannot be {called}: {why}")
 
     def _on_event(self, event: String) -> None:
         text = event.data.partition("] ")[2]

@@ -183,7 +183,7 @@ class ControlLoop:
             self.controller.stop(
                 f"simulated time was set back by {back:.2f} s, so the arm may be anywhere; activate again", known=False
             )
-        silence = self._watchdog.silence
+        silence = 0.0 if is_new else self._watchdog.silence
         held_up = self._held_up()  # as the last of these, so that it has in it whatever gap the others have
         if newest is None or not is_new:
             self._send(self.controller.on_silence(silence, held_up, old=self._watchdog.hears_old))

@@ -9,7 +9,7 @@ from geometry_msgs.msg import Point, Transform, Twist
 from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import ColorRGBA, Float64MultiArray, String
 from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory, MultiDOFJointTrajectoryPoint
@@ -20,6 +20,7 @@ from ttdm_ros.control.controller import Answer, Solve
 from ttdm_ros.control.phase import Phase
 from ttdm_ros.control.tip import tip_motion, tip_poses
 from ttdm_ros.mpc.config import MpcConfig
+from ttdm_ros.nodes import qos
 from ttdm_ros.nodes.cdr import MessageTemplate
 from ttdm_ros.nodes.law_message import LawTemplate
 from ttdm_ros.plants.franka.law import MOST_POINTS
@@ -29,8 +30,6 @@ Array = NDArray[np.float64]
 
 _NEWEST = QoSProfile(depth=1)  # reliable; an old command is worth nothing
 _EACH = QoSProfile(depth=100)  # deep: a late recorder can ask again
-_EVENTS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-_LATEST = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # Nodes that only look on: ours, and that of `ros2 bag record`. Names of command lines begin with an underscore.
 _RECORDERS = ("recorder", "rosbag2_recorder")
 _MARKERS = "mpc_controller/markers"
@@ -63,8 +62,8 @@ class ControllerTopics:
         self._timing_publisher = create(Float64MultiArray, topics.TIMING, _EACH)
         self._status_publisher = create(DiagnosticArray, topics.STATUS, 10)
         self._diagnostics_publisher = create(DiagnosticArray, topics.DIAGNOSTICS, 10)
-        self._model_publisher = create(String, topics.ACTIVE_MODEL, _LATEST)
-        self._event_publisher = create(String, topics.EVENTS, _EVENTS)
+        self._model_publisher = create(String, topics.ACTIVE_MODEL, qos.NEWEST_KEPT)
+        self._event_publisher = create(String, topics.EVENTS, qos.EVENTS)
         self._marker_publisher = create(MarkerArray, _MARKERS, 5)
         self._law_points = min(mpc.horizon + 1, MOST_POINTS, 1 + math.ceil(_LAW_AHEAD_S / mpc.dt))
         self._law = LawTemplate(arm.joint_names, self._law_points, mpc.dt) if law else None

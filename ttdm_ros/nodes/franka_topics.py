@@ -3,17 +3,16 @@
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, String
 
 from ttdm_ros import topics
+from ttdm_ros.nodes import qos
 from ttdm_ros.nodes.cdr import MessageTemplate
 from ttdm_ros.plants.franka.supervisor import Supervisor
 
 _STATES = QoSProfile(depth=100)  # reliable and deep: a late recorder can ask again
-_EVENTS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _SLOW_S = 0.005  # a cycle that takes longer is counted
 
 
@@ -33,9 +32,9 @@ class FrankaTopics:
         self._desired_publisher = create(JointState, topics.FRANKA_DESIRED, _STATES)
         self._external_publisher = create(JointState, topics.FRANKA_EXTERNAL, _STATES)
         self._loop_publisher = create(Float64MultiArray, topics.FRANKA_LOOP, _STATES)
-        self._event_publisher = create(String, topics.FRANKA_EVENTS, _EVENTS)
+        self._event_publisher = create(String, topics.FRANKA_EVENTS, qos.EVENTS)
         self._diagnostics_publisher = create(DiagnosticArray, topics.DIAGNOSTICS, 10)
-        self._description_publisher = create(String, topics.ROBOT_DESCRIPTION, _LATCHED)
+        self._description_publisher = create(String, topics.ROBOT_DESCRIPTION, qos.NEWEST_KEPT)
         self._description_publisher.publish(String(data=urdf))
         self._periods: list[float] = []
         self._rates: list[float] = []

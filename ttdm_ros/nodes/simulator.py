@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from pydantic import Field
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
@@ -20,6 +20,7 @@ from std_srvs.srv import Trigger
 from ttdm_ros import topics
 from ttdm_ros.config import Config
 from ttdm_ros.errors import ConfigError, PlantError
+from ttdm_ros.nodes import qos
 from ttdm_ros.nodes.cdr import MessageTemplate
 from ttdm_ros.nodes.gate import take_newest
 from ttdm_ros.nodes.pacer import Pacer
@@ -30,7 +31,6 @@ from ttdm_ros.plants.config import load_plant
 from ttdm_ros.plants.mujoco_plant import MujocoPlant
 from ttdm_ros.systems.arm import load_arm
 
-_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _STATES = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)  # deep: a late recorder can ask again
 _NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 _CLOCK_STEP_NS = 20_000_000  # stamps follow ROS time when they are behind it by more
@@ -164,7 +164,7 @@ class Simulator(Node):
             self.create_publisher(Clock, topics.CLOCK, _NEWEST) if self.config.publish_clock else None
         )
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
-        self._description_publisher = self.create_publisher(String, topics.ROBOT_DESCRIPTION, _LATCHED)
+        self._description_publisher = self.create_publisher(String, topics.ROBOT_DESCRIPTION, qos.NEWEST_KEPT)
         self._description_publisher.publish(String(data=self.arm.urdf))
         self._commands = self.create_subscription(Float64MultiArray, topics.COMMANDS, self._on_command, _NEWEST)
         self.create_service(Trigger, "~/reset", self._on_reset)

@@ -30,24 +30,38 @@ def check_weight(arm: Arm, trajectories: Sequence[Trajectory], path: Path | str,
 
     Too little motion, or too little difference between the postures, is never refused.
     """
-    if carries_weight(arm, trajectories):
+    samples = _samples(arm, trajectories)
+    if samples is None:
+        return
+    rest, weight, others = samples
+    if _explains(rest, weight, others):
         raise BagError(
             f"the torques in {path} carry the arm's weight, and training needs them without it; give --gravity "
             "included, and the nominal gravity torque of the recorded positions is taken away"
         )
-    if taken_away and carries_weight(arm, trajectories, sign=-1.0):
+    if taken_away and _explains(rest, -weight, others):
         raise BagError(f"the torques in {path} do not carry the arm's weight; leave out --gravity included")
 
 
-def carries_weight(arm: Arm, trajectories: Sequence[Trajectory], *, sign: float = 1.0) -> bool:
-    """Whether torques carry the arm's weight, or ``sign`` times as much, as far as the motion tells."""
+def carries_weight(arm: Arm, trajectories: Sequence[Trajectory]) -> bool:
+    """Whether torques carry the arm's weight, as far as the motion tells."""
+    samples = _samples(arm, trajectories)
+    return samples is not None and _explains(*samples)
+
+
+def _samples(arm: Arm, trajectories: Sequence[Trajectory]) -> tuple[Array, Array, Array] | None:
+    """Return ``_row`` of many samples, as (n, 7), (n, 7), (n, 7, 18); None if there is too little motion."""
     total = sum(len(each) for each in trajectories)
     if not trajectories or total * trajectories[0].step < _SHORTEST:
-        return False
+        return None
     every = max(1, total // _SAMPLES)
     rows = [_row(arm, each, i) for each in trajectories for i in range(0, len(each) - each.stride, every)]
     rest, weight, others = (np.array(each) for each in zip(*rows, strict=True))
-    weight = sign * weight
+    return rest, weight, others
+
+
+def _explains(rest: Array, weight: Array, others: Array) -> bool:
+    """Whether a weight explains much of the rest, also of what other causes leave of it."""
     if not (rest - weight).var(axis=0).sum() < _SHARE * rest.var(axis=0).sum():
         return False
     basis = others.reshape(-1, others.shape[-1])
